@@ -1,0 +1,104 @@
+"""Plans side by side: results and inputs of each against the first.
+
+Everything is compared as tidy rows, so that the CSV files can be pivoted in a spreadsheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from planner.folder import MANIFEST, read_tables
+from planner.report import Table
+
+UNITS = {"cost_usd": "USD", "spend_usd": "USD", "shortfall_usd": "USD", "peak_power_mw": "MW", "energy_mwh": "MWh", "carbon_t": "t",
+         "unserved_h100e_h": "h100e·h", "demand_scale": ""}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One plan to compare: its name, status, totals, mix and inputs as rows."""
+
+    name: str
+    status: str
+    totals: dict[str, float]
+    mix: pd.DataFrame
+    sources: pd.DataFrame
+
+
+def from_folder(folder: Path) -> Compared:
+    """A plan folder as something to compare."""
+    manifest, tables, _ = read_tables(folder)
+    mix = pd.DataFrame(tables.get("mix", []))
+    numbers = [c for c in mix.columns if c not in ("period", "provider")]
+    mix[numbers] = mix[numbers].apply(pd.to_numeric)
+    totals = {key: float(value) for key, value in manifest["totals"].items()}
+    return Compared(folder.name, str(manifest["status"]), totals, mix, pd.DataFrame(tables.get("sources", []), dtype=str))
+
+
+def from_result(result: Any) -> Compared:
+    """A solved scenario as something to compare."""
+    from planner.folder import cell
+    from planner.report import frame
+
+    sources = result.table("sources")
+    rows = [[cell(value) for value in row] for row in sources.rows]
+    return Compared(result.inputs.name, result.status, result.totals, frame(result.table("mix")), pd.DataFrame(rows, columns=list(sources.columns), dtype=str))
+
+
+def is_folder(name: str) -> bool:
+    return (Path(name) / MANIFEST).is_file()
+
+
+def distinct(plans: Sequence[Compared]) -> list[Compared]:
+    """The plans with names that tell them apart."""
+    names: list[str] = []
+    for plan in plans:
+        name, i = plan.name, 2
+        while name in names:
+            name, i = f"{plan.name}-{i}", i + 1
+        names.append(name)
+    return [Compared(name, p.status, p.totals, p.mix, p.sources) for name, p in zip(names, plans, strict=True)]
+
+
+def results(plans: Sequence[Compared]) -> pd.DataFrame:
+    """Totals and mixes of all plans as rows (plan, what, period, provider, value), with difference and ratio to the first plan."""
+    rows: list[tuple[str, str, str, str, float]] = []
+    for plan in plans:
+        rows += [(plan.name, what, "total", "", value) for what, value in plan.totals.items()]
+        for row in plan.mix.to_dict("records"):
+            for what, value in row.items():
+                if what not in ("period", "provider"):
+                    rows.append((plan.name, str(what), str(row["period"]), str(row["provider"]), float(value)))
+    table = pd.DataFrame(rows, columns=["plan", "what", "period", "provider", "value"])
+    key = ["what", "period", "provider"]
+    first = table[table["plan"] == plans[0].name].set_index(key)["value"].rename("baseline")
+    table = table.join(first, on=key)
+    table["difference"] = table["value"] - table["baseline"].fillna(0.0)
+    table["ratio"] = (table["value"] / table["baseline"]).where(table["baseline"].fillna(0.0) != 0)
+    return table
+
+
+def inputs(plans: Sequence[Compared]) -> pd.DataFrame:
+    """Numbers that entered a plan and differ from the first one's (plan, what, baseline, value; blank = not there)."""
+    frames = []
+    base = _written(plans[0])
+    for plan in plans[1:]:
+        joined = pd.concat([base.rename("baseline"), _written(plan).rename("value")], axis=1).fillna("")
+        changed = joined[joined["baseline"] != joined["value"]].reset_index(names="what")
+        frames.append(changed.assign(plan=plan.name)[["plan", "what", "baseline", "value"]])
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["plan", "what", "baseline", "value"])
+
+
+def _written(plan: Compared) -> pd.Series[str]:
+    table = plan.sources.drop_duplicates("what").set_index("what")
+    return (table["value"] + " " + table["unit"]).str.strip()
+
+
+def as_table(name: str, data: pd.DataFrame) -> Table:
+    rows = data.astype(object).where(data.notna(), None).itertuples(index=False, name=None)
+    return Table(name, tuple(map(str, data.columns)), tuple(rows))

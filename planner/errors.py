@@ -1,0 +1,88 @@
+"""What can go wrong, where it is written, and how to mend it.
+
+Readers and checks do not raise at the first fault: they gather `Finding`s and raise one `InputFault` with all of them,
+so that a user mends a file in one go. Nothing here prints.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Location:
+    """A place in the inputs: file, line (0 = the file as a whole) and key (`site.abilene.pue`)."""
+
+    file: str = ""
+    line: int = 0
+    key: str = ""
+
+    def at(self, key: str) -> Location:
+        return Location(self.file, self.line, key)
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return ": ".join(part for part in (place, self.key) if part)
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One fault or remark: where, what, and the way to mend it."""
+
+    where: Location
+    what: str
+    fix: str = ""
+    severity: str = "error"  # error | warning
+
+    def __str__(self) -> str:
+        prefix = "" if self.severity == "error" else f"{self.severity}: "
+        head = f"{self.where}: {prefix}{self.what}" if str(self.where) else f"{prefix}{self.what}"
+        return f"{head}\n  fix: {self.fix}" if self.fix else head
+
+
+class PlannerError(Exception):
+    """Base of everything that ends a command with a message instead of a traceback."""
+
+    exit_code = 1
+
+
+class InputFault(PlannerError):
+    """The inputs cannot be planned with; carries every finding, sorted by file and line."""
+
+    def __init__(self, findings: Iterable[Finding]):
+        self.findings = sorted(set(findings))
+        super().__init__("\n".join(map(str, self.findings)))
+
+    @classmethod
+    def one(cls, what: str, fix: str = "", where: Location | None = None) -> InputFault:
+        return cls([Finding(where or Location(), what, fix)])
+
+
+class Stopped(PlannerError):
+    """The solver was stopped before it could prove anything (exit 4)."""
+
+    exit_code = 4
+
+
+class VerificationFailed(PlannerError):
+    """A plan does not stand up to the audit (exit 5)."""
+
+    exit_code = 5
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint naming the nearest known words, or the first few if none is near."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+    if not near:  # a slip of case or of separator is the commonest one
+        folded = {name.casefold().replace("-", "_"): name for name in names}
+        same = folded.get(word.casefold().replace("-", "_"))
+        near = [same] if same else []
+    if near:
+        return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
+    if not names:
+        return "there are none to choose from"
+    shown = ", ".join(f"`{name}`" for name in names[:8])
+    return f"known: {shown}" + (f" and {len(names) - 8} more" if len(names) > 8 else "")

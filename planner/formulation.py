@@ -1,0 +1,586 @@
+"""The linear programme, written like a paper: variables, then one function per constraint with its equation, then the objective.
+
+Indices: t period, s site, p position (an offer o at a site), k class of positions, w workload, g accelerator at a site,
+c commitment of a contract. The rules bear the numbers of docs/formulation.md, which is made from these docstrings.
+Each docstring: (number) equation [unit of the row; unit of its dual] and, where it is not plain, why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulp import lpSum
+
+from planner.instance import Instance
+from planner.program import Program
+from planner.units import record
+
+Expression = Any
+
+
+@dataclass
+class Variables:
+    """All ≥ 0. `held` and `shipped` are expressions of the others (a number where nothing can change)."""
+
+    added: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks taken on (offers with a term that runs out)
+    taken: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks taken on and still running
+    held: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks paid for
+    online: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks powered
+    use: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # w, k, t: racks at work
+    unserved: dict[tuple[int, int], Expression] = field(default_factory=dict)  # w, t [h100e]
+    shipped: dict[tuple[int, int], Expression] = field(default_factory=dict)  # g, t: racks shipped in since the start
+    licensed: dict[tuple[str, int, int], Expression] = field(default_factory=dict)  # licence, g, t [gpu]
+    allotted: dict[tuple[int, int], Expression] = field(default_factory=dict)  # c, pool [million USD]
+    shortfall: dict[int, Expression] = field(default_factory=dict)  # c [million USD]
+    bought: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks that capex is paid for in cash
+    excess: dict[tuple[Any, ...], Expression] = field(default_factory=dict)  # above a soft limit, in its unit
+    standby: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # loss, p, t: racks powered after it
+    rescue: dict[tuple[int, int, int, int], Expression] = field(default_factory=dict)  # loss, w, k, t: racks at work after it
+    frozen: frozenset[tuple[int, int]] = frozenset()  # p, t where export rules leave nothing to add
+    scale: Expression = 1.0  # demand_scale
+    peak: Expression = None  # highest draw [MW]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A built programme with its variables and the terms of its objectives."""
+
+    program: Program
+    variables: Variables
+    instance: Instance
+    objective: Expression
+    cost: Expression
+
+
+def build(data: Instance) -> Model:
+    """The programme of an instance."""
+    program = Program()
+    v = make_variables(program, data)
+    stock(program, data, v)
+    shipments(program, data, v)
+    online_within_held(program, data, v)
+    use_within_online(program, data, v)
+    demand(program, data, v)
+    site_power(program, data, v)
+    build_rate(program, data, v)
+    power_caps(program, data, v)
+    supply(program, data, v)
+    offer_max(program, data, v)
+    export_blocked(program, data, v)
+    export_quantities(program, data, v)
+    export_licences(program, data, v)
+    budgets(program, data, v)
+    take_or_pay(program, data, v)
+    allotment(program, data, v)
+    provider_share(program, data, v)
+    survival_power(program, data, v)
+    survival_use(program, data, v)
+    survival_demand(program, data, v)
+    carbon(program, data, v)
+    peak_power(program, data, v)
+    cost = total_cost(data, v)
+    objective = cost if data.objective == "cost" else OBJECTIVES[data.objective](data, v)
+    return Model(program, v, data, objective, cost)
+
+
+# --- variables --------------------------------------------------------------------------------------------------------
+
+
+def make_variables(program: Program, data: Instance) -> Variables:
+    """Columns only where something can change: a stock that nobody may add to is the stock of the period before."""
+    v = Variables(frozen=_frozen(data))
+    dark = {(p, t) for limit in data.site_power for p in limit.members for t in data.times if limit.limit[t] == 0}
+    for position in data.positions:
+        p = position.index
+        for t in data.allowed(p):
+            if not position.on_demand:
+                _stock_variables(program, data, v, p, t)
+            if (p, t) not in dark:
+                v.online[p, t] = program.variable("online", p, t)
+    for k in data.classes:
+        for t in data.times:
+            if any((p, t) in v.online for p in k.positions):
+                for served in k.serves:
+                    if data.compute[served.workload, k.accelerator][t] > 0:
+                        v.use[served.workload, k.index, t] = program.variable("use", served.workload, k.index, t)
+    if data.objective in ("cost", "unserved"):
+        for w, price in enumerate(data.unserved_price):
+            for t in data.times:
+                if price is not None and data.demand[w][t] > 0:
+                    v.unserved[w, t] = program.variable("unserved", w, t, up=data.demand[w][t])
+    for c in data.commitments:
+        v.shortfall[c.index] = program.variable("shortfall", c.index)
+    if data.objective == "demand_scale":
+        v.scale = program.variable("scale")
+    if data.objective == "peak_power":
+        v.peak = program.variable("peak")
+    return v
+
+
+def _stock_variables(program: Program, data: Instance, v: Variables, p: int, t: int) -> None:
+    position, integer = data.positions[p], data.whole_racks
+    ends = any(e < len(data.periods) for e, a in zip(position.expires, position.addable, strict=True) if a)
+    started = (p, t - 1) in v.taken
+    if ends:
+        if position.addable[t]:
+            v.added[p, t] = program.variable("added", p, t, integer=integer)
+        if started or position.addable[t]:
+            v.taken[p, t] = program.variable("taken", p, t)
+    elif position.addable[t] and (p, t) not in v.frozen:
+        v.taken[p, t] = program.variable("taken", p, t, integer=integer)
+    elif started:
+        v.taken[p, t] = v.taken[p, t - 1]
+    fleet = position.fleet[t]
+    v.held[p, t] = v.taken[p, t] + fleet if fleet and (p, t) in v.taken else v.taken.get((p, t), fleet)
+
+
+def _frozen(data: Instance) -> frozenset[tuple[int, int]]:
+    """Where additions are zero one by one: nothing may be shipped in and nothing else can change in the group."""
+    found = set()
+    for g in data.groups:
+        for t in data.times:
+            fleets = [data.positions[p].fleet for p in g.members]
+            still = t == 0 or all(fleet[t] == fleet[t - 1] for fleet in fleets)
+            if g.blocked[t] and g.steady and still:
+                found |= {(p, t) for p in g.members}
+    return frozenset(found)
+
+
+# --- 1 stock and shipments --------------------------------------------------------------------------------------------
+
+
+def stock(program: Program, data: Instance, v: Variables) -> None:
+    """(1a)  taken[p,t] = taken[p,t−1] + added[p,t] − Σ_{t' that run out in t} added[p,t']   [rack]
+
+    Offers whose term does not run out within the horizon need no `added`: taken[p,t] ≥ taken[p,t−1].  held = fleet + taken.
+    """
+    for (p, t), taken in v.taken.items():
+        before = v.taken.get((p, t - 1), 0.0)
+        position = data.positions[p]
+        if (p, t) in v.added or any((p, e) in v.added for e in range(t)):
+            gone = [v.added[p, e] for e in range(t) if position.expires[e] == t and (p, e) in v.added]
+            program.add(taken == before + v.added.get((p, t), 0.0) - lpSum(gone), "stock", p, t)
+        elif taken is not before and not isinstance(before, float):
+            program.add(taken >= before, "stock", p, t)
+
+
+def shipments(program: Program, data: Instance, v: Variables) -> None:
+    """(1b)  shipped[g,t] − shipped[g,t−1] ≥ Σ_{o} (held[p,t] − held[p,t−1]),  shipped[g,t] ≥ shipped[g,t−1]   [rack]
+
+    Where nothing ever leaves, shipped[g,t] = Σ_o (held[p,t] − fleet[p,0]) is an expression and no column.
+    """
+    limited = _groups_with_limits(data)
+    for g in data.groups:
+        if g.index not in limited:
+            continue
+        first = sum(data.positions[p].fleet[0] for p in g.members)
+        for t in data.times:
+            held = _held(v, g.members, t)
+            if g.steady:
+                v.shipped[g.index, t] = held - first
+                continue
+            before = v.shipped.get((g.index, t - 1), 0.0)
+            v.shipped[g.index, t] = program.variable("shipped", g.index, t)
+            rise = held - (_held(v, g.members, t - 1) if t else first)
+            program.add(v.shipped[g.index, t] - before - rise >= 0, "shipment", g.index, t)
+            if t:
+                program.add(v.shipped[g.index, t] - before >= 0, "shipment_stays", g.index, t)
+
+
+def _groups_with_limits(data: Instance) -> set[int]:
+    limited = {g for limit in data.build_limits for g, _ in limit.groups} | {g for limit in data.shipments for g, _ in limit.groups}
+    for limit in data.export_limits:
+        limited |= {g for g, _, _ in limit.counted} | {g for g, _ in limit.base}
+    return limited | {g.index for g in data.groups if any(g.licensed)}
+
+
+def _held(v: Variables, members: tuple[int, ...], t: int) -> Expression:
+    return lpSum(v.held[p, t] for p in members if (p, t) in v.held)
+
+
+def _new(v: Variables, g: int, t: int) -> Expression:
+    """Racks shipped in during a period."""
+    return v.shipped[g, t] - v.shipped[g, t - 1] if t else v.shipped[g, t]
+
+
+# --- 2 capacity -------------------------------------------------------------------------------------------------------
+
+
+def online_within_held(program: Program, data: Instance, v: Variables) -> None:
+    """(2a)  online[p,t] ≤ held[p,t]   [rack]   (what is held and not online is a dark rack: paid, not powered)"""
+    for (p, t), online in v.online.items():
+        if not data.positions[p].on_demand:
+            program.add(online - v.held[p, t] <= 0, "online", p, t)
+
+
+def use_within_online(program: Program, data: Instance, v: Variables) -> None:
+    """(2b)  Σ_w use[w,k,t] ≤ Σ_{p in k} online[p,t]   [rack]   (one `use` per class of positions that no workload tells apart)"""
+    for k in data.classes:
+        for t in data.times:
+            use = [v.use[s.workload, k.index, t] for s in k.serves if (s.workload, k.index, t) in v.use]
+            if use:
+                program.add(lpSum(use) - _online(v, k.positions, t) <= 0, "use", k.index, t)
+
+
+def _online(v: Variables, members: tuple[int, ...], t: int) -> Expression:
+    return lpSum(v.online[p, t] for p in members if (p, t) in v.online)
+
+
+# --- 3 demand ---------------------------------------------------------------------------------------------------------
+
+
+def demand(program: Program, data: Instance, v: Variables) -> None:
+    """(3)  Σ_k u G E[w,k,t] use[w,k,t] + unserved[w,t] = demand[w,t] · demand_scale   [h100e; USD/h100e]"""
+    for w, series in enumerate(data.demand):
+        for t, needed in enumerate(series):
+            if needed > 0:
+                served = lpSum(_delivered(data, v, w, k.index, t) for k in data.classes if (w, k.index, t) in v.use)
+                missing = v.unserved.get((w, t), 0.0)
+                program.add(served + missing - needed * v.scale == 0, "demand", w, t)
+
+
+def _delivered(data: Instance, v: Variables, w: int, k: int, t: int) -> Expression:
+    """Compute that a class delivers to a workload [h100e]."""
+    return data.compute[w, data.classes[k].accelerator][t] * v.use[w, k, t]
+
+
+# --- 4, 5 power -------------------------------------------------------------------------------------------------------
+
+
+def site_power(program: Program, data: Instance, v: Variables) -> None:
+    """(4a)  Σ_o ρ_s K online[p,t] ≤ available_s · P[s,t]   [MW; USD/MW]"""
+    for limit in data.site_power:
+        for t in data.times:
+            draw = _draw(data, v, limit.members, t)
+            if draw:
+                program.add(lpSum(draw) <= limit.limit[t], "site_power", limit.subject, t)
+
+
+def build_rate(program: Program, data: Instance, v: Variables) -> None:
+    """(4b)  Σ_a ρ_s K new[g,t] ≤ build_rate_s · length_t   [MW; USD/MW]"""
+    for limit in data.build_limits:
+        for t in data.times:
+            program.add(lpSum(power * _new(v, g, t) for g, power in limit.groups) <= limit.limit[t], "build_rate", limit.site, t)
+
+
+def power_caps(program: Program, data: Instance, v: Variables) -> None:
+    """(5)  Σ_{p in scope} ρ_s K online[p,t] ≤ limit[t]   (contract floors: ≥)   [MW; USD/MW]
+
+    Scopes: fleet, provider, country, national share (share × installed capacity), grid headroom, contracts. Soft limits: − excess.
+    """
+    for limit in data.power_limits:
+        for t, bound in enumerate(limit.limit):
+            if bound is None:
+                continue
+            draw = lpSum(_draw(data, v, limit.members, t))
+            if limit.floor:
+                program.add(draw >= bound, limit.family, limit.subject, t)
+            elif limit.price is None:
+                program.add(draw <= bound, limit.family, limit.subject, t)
+            else:
+                key = (limit.family, limit.subject, t)
+                v.excess[key] = program.variable("excess", *key)
+                program.add(draw - v.excess[key] <= bound, *key)
+
+
+def _draw(data: Instance, v: Variables, members: tuple[int, ...], t: int) -> list[Expression]:
+    """Facility power of positions [MW]."""
+    return [data.power[p] * v.online[p, t] for p in members if (p, t) in v.online]
+
+
+# --- 6 supply ---------------------------------------------------------------------------------------------------------
+
+
+def supply(program: Program, data: Instance, v: Variables) -> None:
+    """(6a)  Σ_s shipped[g,t] ≤ Σ_{t'≤t} rate · length   [rack; USD/rack];   Σ K shipped[g,t] ≤ total   [MW of IT; USD/MW]"""
+    for limit in data.shipments:
+        for t, bound in enumerate(limit.limit):
+            if bound is not None:
+                shipped = lpSum(weight * v.shipped[g, t] for g, weight in limit.groups)
+                program.add(shipped <= bound, limit.family, limit.subject, t)
+
+
+def offer_max(program: Program, data: Instance, v: Variables) -> None:
+    """(6b)  Σ_s G held[p,t] ≤ max_o   [gpu; USD/gpu]   (on-demand: online for held)"""
+    for limit in data.offer_limits:
+        for t in data.times:
+            racks = [
+                gpus * (v.online if data.positions[p].on_demand else v.held)[p, t]
+                for p, gpus in limit.members
+                if (p, t) in (v.online if data.positions[p].on_demand else v.held)
+            ]
+            if racks:
+                program.add(lpSum(racks) <= limit.limit, "offer_max", limit.offer, t)
+
+
+# --- 7 export control -------------------------------------------------------------------------------------------------
+
+
+def export_blocked(program: Program, data: Instance, v: Variables) -> None:
+    """(7a)  Σ_o (held[p,t] − held[p,t−1]) ≤ 0 where any day of t is blocked   [rack; USD/rack]   (racks already there stay)"""
+    for g in data.groups:
+        first = sum(data.positions[p].fleet[0] for p in g.members)
+        for t in data.times:
+            if g.blocked[t] and not all((p, t) in v.frozen for p in g.members):
+                rise = _held(v, g.members, t) - (_held(v, g.members, t - 1) if t else first)
+                program.add(rise <= 0, "export_blocked", g.site.id, g.accelerator, t)
+
+
+def export_quantities(program: Program, data: Instance, v: Variables) -> None:
+    """(7b)  Σ_{t'≤t} Σ weight · new[g,t'] − share · Σ_{t'≤t} Σ TPP · new everywhere ≤ cap   [million TPP or gpu; USD per unit]
+
+    Counted from the first period that starts on or after effective_from. A minimum share counts the net change of racks held
+    (never more than what was shipped) on its left side and is ≥.
+    """
+    for limit in data.export_limits:
+        for t in range(limit.first, limit.last + 1):
+            base = lpSum(-limit.share * weight * _since(v, g, limit.first, t) for g, weight in limit.base) if limit.base else 0.0
+            if limit.floor:
+                row = lpSum(weight * _net(data, v, g, when, t) for g, weight, when in limit.counted) + base
+                program.add(row >= limit.amount, limit.family, limit.subject, t)
+            else:
+                row = lpSum(weight * _counted(v, g, when, t) for g, weight, when in limit.counted) + base
+                program.add(row <= limit.amount, limit.family, limit.subject, t)
+
+
+def _since(v: Variables, g: int, first: int, t: int) -> Expression:
+    """Racks shipped in from the period `first` to t."""
+    return v.shipped[g, t] - v.shipped[g, first - 1] if first else v.shipped[g, t]
+
+
+def _counted(v: Variables, g: int, when: frozenset[int], t: int) -> Expression:
+    """Racks shipped in during the periods of `when` up to t, as few terms as there are gaps in it."""
+    return lpSum(
+        sign * v.shipped[g, e]
+        for e in range(t + 1)
+        for sign in [(e in when) - (e + 1 in when and e + 1 <= t)]
+        if sign
+    )
+
+
+def _net(data: Instance, v: Variables, g: int, when: frozenset[int], t: int) -> Expression:
+    """Net change of racks held over the periods of `when` up to t."""
+    members = data.groups[g].members
+    fleet = sum(data.positions[p].fleet[0] for p in members)
+    terms = []
+    for e in range(t + 1):
+        sign = (e in when) - (e + 1 in when and e + 1 <= t)
+        if sign:
+            terms.append(sign * _held(v, members, e))
+    return lpSum(terms) - (fleet if 0 in when else 0.0)
+
+
+def export_licences(program: Program, data: Instance, v: Variables) -> None:
+    """(7c)  Σ_l lic[l,g,t] = G new[g,t] under a licence need   [gpu; USD/gpu];   Σ weight · lic ≤ quantity_l   [gpu; USD/gpu]"""
+    for pool in data.licences:
+        for g, t, _ in pool.draws:
+            v.licensed[pool.licence, g, t] = program.variable("licensed", pool.licence, g, t)
+        drawn = lpSum(weight * v.licensed[pool.licence, g, t] for g, t, weight in pool.draws)
+        program.add(drawn <= pool.quantity, "licence", pool.licence)
+    for group in data.groups:
+        for t in data.times:
+            if group.licensed[t]:
+                drawn = lpSum(v.licensed[pool.licence, group.index, t] for pool in data.licences if (pool.licence, group.index, t) in v.licensed)
+                program.add(drawn - group.gpus * _new(v, group.index, t) == 0, "licence_need", group.site.id, group.accelerator, t)
+
+
+# --- 8, 9 money -------------------------------------------------------------------------------------------------------
+
+
+def budgets(program: Program, data: Instance, v: Variables) -> None:
+    """(8)  Σ_{t in year} (spend + routes) + Σ_c shortfall ≤ budget   [million USD; USD/USD]   (in cash: capex when a rack is new)"""
+    if data.cash_price and data.budgets:
+        _first_payments(program, data, v)
+    for budget in data.budgets:
+        when = set(budget.periods)
+        price = data.rent if data.cash_price else data.held_cost
+        terms = [price[p][t] * held for (p, t), held in v.held.items() if t in when and price[p][t]]
+        terms += [data.online_cost[p][t] * online for (p, t), online in v.online.items() if t in when and data.online_cost[p][t]]
+        terms += [cost * use for (_, _, t), cost, use in _routes(data, v) if t in when]
+        terms += [v.shortfall[c.index] for c in data.commitments if c.year in budget.years]
+        terms += [(data.cash_price or ())[p] * bought for (p, t), bought in v.bought.items() if t in when]
+        spent = lpSum(terms)
+        if budget.price is not None:
+            v.excess["budget", budget.label] = program.variable("excess", "budget", budget.label)
+            spent = spent - v.excess["budget", budget.label]
+        program.add(spent <= budget.limit, "budget", budget.label)
+
+
+def _first_payments(program: Program, data: Instance, v: Variables) -> None:
+    """(8b)  bought[p,t] ≥ held[p,t] − held[p,t−1]   [rack]   (only where budgets are in cash and an offer has capex)"""
+    for (p, t), held in v.held.items():
+        if data.cash_price and data.cash_price[p]:
+            before = v.held.get((p, t - 1), 0.0) if t else data.positions[p].fleet[0]
+            v.bought[p, t] = program.variable("bought", p, t)
+            program.add(v.bought[p, t] - held + before >= 0, "bought", p, t)
+
+
+def take_or_pay(program: Program, data: Instance, v: Variables) -> None:
+    """(9a)  Σ_pools allotted[c,pool] + shortfall[c] ≥ value · take_or_pay · days in the year / days   [million USD; USD/USD]"""
+    for pool in data.pools:
+        for c, _ in pool.commitments:
+            v.allotted[c, pool.index] = program.variable("allotted", c, pool.index)
+    for c in data.commitments:
+        allotted = [variable for (i, _), variable in v.allotted.items() if i == c.index]
+        program.add(lpSum(allotted) + v.shortfall[c.index] >= c.amount, "take_or_pay", c.contract.id, c.label)
+
+
+def allotment(program: Program, data: Instance, v: Variables) -> None:
+    """(9b)  Σ_c allotted[c,pool] ≤ spend[pool];   allotted[c,pool] ≤ share of the pool's days in which c runs · spend   [million USD]"""
+    for pool in data.pools:
+        spend = _spend(data, v, pool.members)
+        program.add(lpSum(v.allotted[c, pool.index] for c, _ in pool.commitments) - spend <= 0, "allotment", pool.index)
+        for c, fraction in pool.commitments:
+            if fraction < 1:
+                program.add(v.allotted[c, pool.index] - fraction * spend <= 0, "allotment_share", pool.index, c)
+
+
+def _spend(data: Instance, v: Variables, members: tuple[tuple[int, int], ...]) -> Expression:
+    """Rent and metered energy of positions in periods [million USD]."""
+    rents = [data.rent[p][t] * v.held[p, t] for p, t in members if (p, t) in v.held and data.rent[p][t]]
+    energy = [data.online_cost[p][t] * v.online[p, t] for p, t in members if (p, t) in v.online and data.online_cost[p][t]]
+    return lpSum(rents + energy)
+
+
+# --- 10 concentration -------------------------------------------------------------------------------------------------
+
+
+def provider_share(program: Program, data: Instance, v: Variables) -> None:
+    """(10)  X of the provider ≤ share · X of all   (min: ≥),  X = compute delivered, power drawn or spend   [h100e, MW, million USD]"""
+    measure: dict[str, Callable[[Instance, Variables, int, str | None], Expression]] = {
+        "compute": _compute_of, "power": _power_of, "spend": _spend_of,
+    }  # fmt: skip
+    for limit in data.shares:
+        for t in limit.periods:
+            mine = measure[limit.of](data, v, t, limit.provider)
+            row = mine - limit.share * measure[limit.of](data, v, t, None)
+            side = "min" if limit.floor else "max"
+            program.add(row >= 0 if limit.floor else row <= 0, f"provider_share_{side}", limit.provider, limit.of, t)
+
+
+def _of(data: Instance, provider: str | None) -> list[int]:
+    return [p.index for p in data.positions if provider in (None, p.site.provider)]
+
+
+def _compute_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
+    return lpSum(
+        _delivered(data, v, w, k, e) for (w, k, e) in v.use if e == t and provider in (None, data.positions[data.classes[k].positions[0]].site.provider)
+    )
+
+
+def _power_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
+    return lpSum(_draw(data, v, tuple(_of(data, provider)), t))
+
+
+def _spend_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
+    return lpSum(
+        [data.held_cost[p][t] * v.held[p, t] for p in _of(data, provider) if (p, t) in v.held]
+        + [data.online_cost[p][t] * v.online[p, t] for p in _of(data, provider) if (p, t) in v.online]
+    )
+
+
+# --- 11 resilience ----------------------------------------------------------------------------------------------------
+
+
+def survival_power(program: Program, data: Instance, v: Variables) -> None:
+    """(11a)  standby[l,p,t] ≤ held[p,t];   Σ_o ρ_s K standby[l,p,t] ≤ site power   [rack; MW]   for positions not lost, no on-demand"""
+    for i, loss in enumerate(data.losses):
+        for (p, t), held in v.held.items():
+            if p not in loss.lost and (p, t) in v.online:
+                v.standby[i, p, t] = program.variable("standby", i, p, t)
+                program.add(v.standby[i, p, t] - held <= 0, "standby", i, p, t)
+        for limit in data.site_power:
+            for t in data.times:
+                draw = [data.power[p] * v.standby[i, p, t] for p in limit.members if (i, p, t) in v.standby]
+                if draw:
+                    program.add(lpSum(draw) <= limit.limit[t], "standby_power", loss.subject, limit.subject, t)
+
+
+def survival_use(program: Program, data: Instance, v: Variables) -> None:
+    """(11b)  Σ_w rescue[l,w,k,t] ≤ Σ_{p in k} standby[l,p,t]   [rack]"""
+    for i, _ in enumerate(data.losses):
+        for k in data.classes:
+            for t in data.times:
+                left = [v.standby[i, p, t] for p in k.positions if (i, p, t) in v.standby]
+                needy = [s.workload for s in k.serves if data.critical[s.workload] > 0 and (s.workload, k.index, t) in v.use]
+                if left and needy:
+                    for w in needy:
+                        v.rescue[i, w, k.index, t] = program.variable("rescue", i, w, k.index, t)
+                    rescue = lpSum(v.rescue[i, w, k.index, t] for w in needy)
+                    program.add(rescue - lpSum(left) <= 0, "rescue", i, k.index, t)
+
+
+def survival_demand(program: Program, data: Instance, v: Variables) -> None:
+    """(11c)  Σ_k u G E rescue[l,w,k,t] ≥ critical_w · demand[w,t] · demand_scale   [h100e; USD/h100e]   for every loss l"""
+    for i, loss in enumerate(data.losses):
+        for w, series in enumerate(data.demand):
+            for t, needed in enumerate(series):
+                if needed > 0 and data.critical[w] > 0:
+                    met = lpSum(
+                        data.compute[w, k.accelerator][t] * v.rescue[i, w, k.index, t]
+                        for k in data.classes
+                        if (i, w, k.index, t) in v.rescue
+                    )
+                    least = record(data.critical[w] * needed)
+                    program.add(met - least * v.scale >= 0, "resilience", loss.subject, w, t)
+
+
+# --- 12 carbon --------------------------------------------------------------------------------------------------------
+
+
+def carbon(program: Program, data: Instance, v: Variables) -> None:
+    """(12)  Σ_{t in year} energy · carbon intensity ≤ cap   [t; USD/t]"""
+    for cap in data.carbon_caps:
+        when = set(cap.periods)
+        emitted = lpSum(data.carbon[p][t] * online for (p, t), online in v.online.items() if t in when and data.carbon[p][t])
+        if cap.price is not None:
+            v.excess["carbon", cap.label] = program.variable("excess", "carbon", cap.label)
+            emitted = emitted - v.excess["carbon", cap.label]
+        program.add(emitted <= cap.limit, "carbon", cap.label)
+
+
+# --- objectives -------------------------------------------------------------------------------------------------------
+
+
+def _routes(data: Instance, v: Variables) -> list[tuple[tuple[int, int, int], float, Expression]]:
+    """(w, k, t), cost per rack [million USD], use — where a route costs something."""
+    costs = {(s.workload, k.index): s.route_cost for k in data.classes for s in k.serves if s.route_cost}
+    return [
+        (key, record(costs[key[:2]] * data.compute[key[0], data.classes[key[1]].accelerator][key[2]] * data.periods[key[2]].hours / 1e6), use)
+        for key, use in v.use.items()
+        if key[:2] in costs
+    ]
+
+
+def total_cost(data: Instance, v: Variables) -> Expression:
+    """(0)  cost = Σ_t δ_t (spend + routes + unserved · price · h_t) + Σ_c shortfall_c (1+r)^−τ + paid for soft limits   [million USD]"""
+    terms = [record(data.discount[t] * data.held_cost[p][t]) * held for (p, t), held in v.held.items() if data.held_cost[p][t]]
+    terms += [record(data.discount[t] * data.online_cost[p][t]) * o for (p, t), o in v.online.items() if data.online_cost[p][t]]
+    terms += [record(data.discount[t] * cost) * use for (_, _, t), cost, use in _routes(data, v)]
+    for (w, t), missing in v.unserved.items():
+        terms.append(record(data.discount[t] * (data.unserved_price[w] or 0.0) * data.periods[t].hours / 1e6) * missing)
+    terms += [c.discount * v.shortfall[c.index] for c in data.commitments]
+    for limit in data.power_limits:
+        if limit.price is not None:
+            terms += [limit.price[t] * v.excess[limit.family, limit.subject, t] for t, bound in enumerate(limit.limit) if bound is not None]
+    terms += [b.price * v.excess["budget", b.label] for b in data.budgets if b.price is not None]
+    terms += [c.price * v.excess["carbon", c.label] for c in data.carbon_caps if c.price is not None]
+    return lpSum(terms)
+
+
+def peak_power(program: Program, data: Instance, v: Variables) -> None:
+    """(0b)  peak ≥ Σ_p ρ_s K online[p,t]   [MW]   (only where the peak is minimised)"""
+    if v.peak is not None:
+        for t in data.times:
+            program.add(v.peak - _power_of(data, v, t, None) >= 0, "peak", t)
+
+
+OBJECTIVES: dict[str, Callable[[Instance, Variables], Expression]] = {
+    "peak_power": lambda data, v: lpSum([v.peak]),
+    "energy": lambda data, v: lpSum(record(data.energy[p][t] / 1e3) * o for (p, t), o in v.online.items()),
+    "carbon": lambda data, v: lpSum(record(data.carbon[p][t] / 1e3) * o for (p, t), o in v.online.items()),
+    "unserved": lambda data, v: lpSum(record(data.periods[t].hours / 1e6) * missing for (_, t), missing in v.unserved.items()),
+    "demand_scale": lambda data, v: lpSum([-1.0 * v.scale]),
+}

@@ -1,0 +1,174 @@
+"""What limits the plan: every rule that a user wrote, with its value, its bound and what one more unit of room is worth.
+
+A shadow price is the saving (in the objective) from one more unit of room in that row; for demand it is the cost of one more unit.
+Prices come from one optimal basis: where the optimum is degenerate other prices are as valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from planner.formulation import Model
+from planner.plan import Plan
+from planner.report import MILLION, Table
+
+TIGHT = 1e-6  # relative slack below which a limit binds
+
+
+@dataclass(frozen=True)
+class Family:
+    """How rows of a rule are shown: unit and its size in canonical units; the role of the subject."""
+
+    unit: str
+    scale: float = 1.0
+
+
+FAMILIES = {
+    "demand": Family("h100e"),
+    "site_power": Family("MW"),
+    "build_rate": Family("MW"),
+    "fleet_power": Family("MW"),
+    "provider_power": Family("MW"),
+    "country_power": Family("MW"),
+    "national_share": Family("MW"),
+    "grid_headroom": Family("MW"),
+    "contract_max_power": Family("MW"),
+    "contract_min_power": Family("MW"),
+    "supply": Family("rack"),
+    "supply_total": Family("MW"),
+    "offer_max": Family("gpu"),
+    "export_blocked": Family("rack"),
+    "export_cap": Family("million TPP"),
+    "export_max_share": Family("million TPP"),
+    "export_min_share": Family("million TPP"),
+    "licence": Family("gpu"),
+    "licence_need": Family("gpu"),
+    "budget": Family("USD", MILLION),
+    "take_or_pay": Family("USD", MILLION),
+    "provider_share_max": Family("share"),
+    "provider_share_min": Family("share"),
+    "resilience": Family("h100e"),
+    "carbon": Family("t"),
+}
+OBJECTIVE_UNITS = {
+    "cost": ("USD", MILLION), "peak_power": ("MW", 1.0), "energy": ("MWh", 1e3), "carbon": ("t", 1e3),
+    "unserved": ("h100e·h", MILLION), "demand_scale": ("scale", 1.0),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One row of constraints.csv. `worth` is None where the solver gave no prices."""
+
+    rule: str
+    subject: str
+    period: str
+    value: float
+    limit: float
+    unit: str
+    slack: float
+    binding: bool
+    worth: float | None
+    worth_unit: str
+
+
+def limits(model: Model, plan: Plan) -> Iterator[Limit]:
+    """Every user-facing row in the order of the formulation."""
+    program, data = model.program, model.instance
+    money, size = OBJECTIVE_UNITS[data.objective]
+    for i, (rule, *key) in enumerate(program.rows):
+        family = FAMILIES.get(rule)
+        if family is None:
+            continue
+        value, bound = plan.activity[i], program.rhs[i]
+        dual = plan.duals[i] if plan.duals else None
+        worth = None if dual is None else (dual if program.senses[i] >= 0 else -dual) * size / family.scale
+        value, bound = value * family.scale, bound * family.scale
+        subject, period = _name(model, rule, key)
+        unit = family.unit
+        if rule.startswith("provider_share"):
+            value, bound, worth = _as_share(model, plan, i, key, worth)
+        if rule in ("export_cap", "export_max_share", "export_min_share") and _in_gpu(model, subject):
+            unit = "gpu"
+        slack = (bound - value) if program.senses[i] < 0 else (value - bound)
+        if rule == "demand":
+            value = bound = data.demand[key[0]][key[1]] * plan.scale
+            slack = 0.0
+        binding = abs(slack) <= TIGHT * max(1.0, abs(bound)) and program.senses[i] != 0
+        yield Limit(rule, subject, period, value, bound, unit, slack, binding, worth, f"{money}/{unit}")
+
+
+def _in_gpu(model: Model, subject: str) -> bool:
+    rules = {rule.subject: rule for rule in model.instance.export_limits}
+    found = rules.get(subject)
+    return found is not None and not found.share and any(g.gpus == w for i, w, _ in found.counted for g in model.instance.groups if g.index == i)
+
+
+def _name(model: Model, rule: str, key: list[object]) -> tuple[str, str]:
+    """(subject, period) of a row from its key."""
+    data = model.instance
+    if rule == "demand":
+        return data.workloads[int(str(key[0]))], data.periods[int(str(key[1]))].label
+    if rule == "resilience":
+        return f"{key[0]} {data.workloads[int(str(key[1]))]}", data.periods[int(str(key[2]))].label
+    if rule in ("budget", "carbon"):
+        return ("total" if key[0] == "total" else rule), str(key[0])
+    if rule == "licence":
+        return str(key[0]), ""
+    if rule == "take_or_pay":
+        return str(key[0]), str(key[1])
+    return " ".join(str(part) for part in key[:-1]), data.periods[int(str(key[-1]))].label
+
+
+def _as_share(model: Model, plan: Plan, row: int, key: list[object], worth: float | None) -> tuple[float, float, float | None]:
+    """A share row (mine − share · all) as shares: what is, what may be, and the worth of one whole share."""
+    from planner.report import provider_sums
+
+    provider, of, t = str(key[0]), str(key[1]), int(str(key[2]))
+    sums = {name: s for (i, name), s in provider_sums(plan).items() if i == t}
+    measure = {"compute": "compute", "power": "power", "spend": "spend"}[of]
+    whole = sum(getattr(s, measure) for s in sums.values())
+    mine = getattr(sums[provider], measure) if provider in sums else 0.0
+    rule = model.program.rows[row][0]
+    floor = rule.endswith("min")
+    share = next(s.share for s in model.instance.shares if s.provider == provider and s.of == of and s.floor == floor and t in s.periods)
+    in_rows = whole / MILLION if of == "spend" else whole
+    return (mine / whole if whole else 0.0), share, None if worth is None else worth * in_rows
+
+
+def table(found: list[Limit]) -> Table:
+    """constraints.csv."""
+    columns = ("constraint", "subject", "period", "value", "limit", "unit", "slack", "binding", "shadow_price", "shadow_unit")
+    rows = [
+        (x.rule, x.subject, x.period, x.value, x.limit, x.unit, x.slack, "yes" if x.binding else "no", x.worth, x.worth_unit)
+        for x in found
+    ]
+    return Table("constraints", columns, tuple(rows))
+
+
+@dataclass(frozen=True)
+class Hardest:
+    """A limit over all its periods: what one more unit in every one of them is worth, and what the limit costs in all."""
+
+    rule: str
+    subject: str
+    first: str
+    last: str
+    unit: str
+    worth: float
+    weight: float
+
+
+def hardest(found: list[Limit], most: int = 3) -> list[Hardest]:
+    """The limits that cost most: shadow price times limit, summed over their periods. Demand is no limit."""
+    groups: dict[tuple[str, str], list[Limit]] = {}
+    for x in found:
+        if x.binding and x.worth and x.worth > 0 and x.rule not in ("demand", "resilience", "take_or_pay"):
+            groups.setdefault((x.rule, x.subject), []).append(x)
+    ranked = [
+        Hardest(rule, subject, rows[0].period, rows[-1].period, rows[0].unit, sum(x.worth or 0.0 for x in rows),
+                sum((x.worth or 0.0) * max(abs(x.limit), 1.0) for x in rows))
+        for (rule, subject), rows in groups.items()
+    ]  # fmt: skip
+    return sorted(ranked, key=lambda h: (-h.weight, h.rule, h.subject))[:most]

@@ -1,0 +1,319 @@
+"""From a scenario to a verified answer: reads, checks, builds, solves, interprets, audits; and writes the plan folder.
+
+This is the one place that knows the order of the stages. Each stage takes values and returns values; only reading and writing touch
+files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from planner import __version__
+from planner.errors import Finding, InputFault, Location, PlannerError
+from planner.inputs import Inputs, assemble
+from planner.reading import read
+
+if TYPE_CHECKING:
+    from planner.audit import Audit
+    from planner.conflict import Conflict
+    from planner.formulation import Model
+    from planner.limits import Limit
+    from planner.plan import Plan
+    from planner.report import Table
+    from planner.solve import Solution
+
+
+@dataclass
+class Timings:
+    """Seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def of(self, stage: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - begun
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a scenario came to. `plan`, `tables` and `audit` are there for status optimal, and for stopped with a plan in hand."""
+
+    inputs: Inputs
+    overrides: tuple[str, ...]
+    model: Model
+    solution: Solution
+    warnings: tuple[Finding, ...]
+    timings: Timings
+    plan: Plan | None = None
+    tables: tuple[Table, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    totals: dict[str, float] = field(default_factory=dict)
+    grades: dict[str, float] = field(default_factory=dict)
+    audit: Audit | None = None
+    conflict: Conflict | None = None
+    texts: dict[str, str] = field(default_factory=dict)  # CSV by table name
+
+    @property
+    def status(self) -> str:
+        return self.solution.status
+
+    def table(self, name: str) -> Table:
+        return next(table for table in self.tables if table.name == name)
+
+
+def prepare(name: str, overrides: Sequence[str] = (), timings: Timings | None = None) -> tuple[Inputs, list[Finding]]:
+    """The checked inputs of a scenario and its warnings. InputFault with everything that is wrong."""
+    from planner.checks import check
+
+    timings = timings or Timings()
+    with timings.of("read"):
+        inputs = assemble(read(name, overrides))
+    with timings.of("check"):
+        return inputs, check(inputs)
+
+
+def plan_scenario(name: str, overrides: Sequence[str] = ()) -> Result:
+    """The answer to a scenario, audited. A plan that fails its audit is kept in the result with `audit.passed` False."""
+    timings = Timings()
+    with timings.of("imports"):
+        from planner import conflict, formulation, instance, limits, plan, provenance, report, solve
+        from planner.audit import audit
+        from planner.folder import csv_text
+
+        _load_solver()
+    inputs, warnings = prepare(name, overrides, timings)
+    with timings.of("build"):
+        model = formulation.build(instance.build(inputs))
+    with timings.of("solve"):
+        solution = solve.solve(model, inputs.scenario.solve)
+    common: dict[str, Any] = {"inputs": inputs, "overrides": tuple(overrides), "model": model, "solution": solution,
+                              "warnings": tuple(warnings), "timings": timings}  # fmt: skip
+    if solution.status == "infeasible":
+        with timings.of("explain"):
+            return Result(**common, conflict=conflict.explain(model))
+    if not solution.values:
+        return Result(**common)
+    with timings.of("tables"):
+        found = plan.interpret(model, solution)
+        made = report.tables(inputs, found)
+        bounds = tuple(limits.limits(model, found))
+        totals = report.totals(found, made)
+        made += [limits.table(list(bounds)), provenance.sources(inputs)]
+        texts = {table.name: csv_text(table) for table in made}
+    with timings.of("audit"):
+        verdict = audit(inputs, rows_of(texts), totals)
+    return Result(
+        **common,
+        plan=found,
+        tables=tuple(made),
+        limits=bounds,
+        totals=totals,
+        grades=provenance.grades(inputs, found),
+        audit=verdict,
+        texts=texts,
+    )
+
+
+def _load_solver() -> None:
+    """Imports what solving needs, so that its time is counted as imports."""
+    import highspy  # noqa: F401
+    import numpy  # noqa: F401
+
+
+def rows_of(texts: dict[str, str]) -> dict[str, list[dict[str, str]]]:
+    """The tables as the auditor sees them: rows of text, read back from the CSV."""
+    import csv
+    import io
+
+    return {name: list(csv.DictReader(io.StringIO(text, newline=""))) for name, text in texts.items()}
+
+
+# --- the plan folder --------------------------------------------------------------------------------------------------
+
+
+def files(result: Result, folder: Path) -> dict[str, str]:
+    """Every file of the plan folder by name; the manifest comes last."""
+    from planner.folder import MANIFEST, datapackage
+
+    found = {f"{name}.csv": text for name, text in result.texts.items()}
+    found["datapackage.json"] = datapackage(result.inputs.name, result.tables)
+    found[MANIFEST] = json.dumps(manifest(result, folder), indent=1, ensure_ascii=False) + "\n"
+    return found
+
+
+def manifest(result: Result, folder: Path) -> dict[str, Any]:
+    """plan.json."""
+    inputs = result.inputs
+    return {
+        "name": inputs.scenario.name or inputs.name,
+        "status": result.status,
+        "objective": {"name": inputs.scenario.objective.name, "value": _objective_value(result)},
+        "totals": result.totals,
+        "horizon": [str(inputs.horizon[0].first), str(inputs.horizon[-1].last), inputs.scenario.horizon.step],
+        "scenario": scenario_reference(inputs, folder),
+        "set": list(result.overrides),
+        "options": inputs.scenario.solve.model_dump(mode="json"),
+        "inputs": {source.shown: source.sha256 for source in inputs.files},
+        "tables": {f"{name}.csv": hashlib.sha256(text.encode()).hexdigest() for name, text in result.texts.items()},
+        "confidence": result.grades,
+        "liabilities": liabilities(result),
+        "warnings": [str(w) for w in result.warnings],
+        "audit": audit_data(result.audit),
+        "certificate": certificate(result),
+        "solver": result.solution.solver,
+        "versions": versions(),
+        "timings": {stage: round(seconds, 4) for stage, seconds in result.timings.seconds.items()},
+    }
+
+
+def _objective_value(result: Result) -> float | None:
+    from planner.limits import OBJECTIVE_UNITS
+
+    name = result.inputs.scenario.objective.name
+    value = result.solution.objective * OBJECTIVE_UNITS[name][1]
+    return -value if name == "demand_scale" else value
+
+
+def scenario_reference(inputs: Inputs, folder: Path) -> str:
+    """The scenario as `planner verify` finds it again: the name of a bundled one, or a path relative to the plan folder."""
+    from planner.reading import bundled
+
+    path = next(iter(inputs.files)).path
+    if path.parent == bundled("inputs"):
+        return f"bundled:{path.stem}"
+    return os.path.relpath(path.resolve(), folder.resolve())
+
+
+def liabilities(result: Result) -> dict[str, float]:
+    """What remains to be paid after the horizon: take-or-pay, and rents of racks whose term runs on [USD]."""
+    from planner.horizon import add_months
+    from planner.report import after_horizon
+
+    plan = result.plan
+    take_or_pay = sum(amount for _, _, amount in after_horizon(result.inputs))
+    rents = 0.0
+    if plan is not None:
+        end = plan.instance.periods[-1].last
+        for (p, t), racks in plan.added.items():
+            position = plan.instance.positions[p]
+            if racks and position.offer.term is not None:
+                runs_to = add_months(plan.instance.periods[t].first, 12 * position.offer.term)
+                hours = max(0, (runs_to - end).days - 1) * 24.0
+                rents += racks * position.accelerator.chips_per_rack * position.offer.price * hours
+    return {"take_or_pay_usd": take_or_pay, "term_rent_usd": rents}
+
+
+def audit_data(audit: Audit | None) -> dict[str, Any]:
+    if audit is None:
+        return {"passed": False, "checked": 0, "failures": []}
+    failures = [vars(check) if hasattr(check, "__dict__") else str(check) for check in audit.failures[:50]]
+    return {"passed": audit.passed, "checked": audit.checked, "worst": audit.worst, "failures": failures}
+
+
+def certificate(result: Result) -> dict[str, Any]:
+    """What stands behind the word optimal: the duality gap that our own arithmetic finds from the solver's prices."""
+    from planner.solve import duality_gap
+
+    if result.status != "optimal" or result.plan is None:
+        return {"proved": False, "gap": None, "what": "stopped before proof"}
+    if not result.plan.duals:
+        return {"proved": False, "gap": result.solution.gap, "what": "the solver's own gap; there are no prices to check it by"}
+    if result.model.instance.objective != "cost":
+        return {"proved": False, "gap": None, "what": f"{result.solution.solver} says optimal; ties broken by least cost"}
+    gap, infeasible = duality_gap(result.model.program, result.plan.duals, result.solution.objective)
+    what = f"floating point: dual infeasibility {infeasible:.1e}, relative duality gap {gap:.1e}"
+    return {"proved": False, "gap": gap, "what": what}
+
+
+def versions() -> dict[str, str]:
+    names = ("highspy", "pint", "pulp", "pydantic", "typer")
+    return {"planner": __version__, "python": platform.python_version()} | {name: metadata.version(name) for name in names}
+
+
+# --- verification -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `planner verify` found."""
+
+    folder: str
+    status: str
+    audit: Audit
+    changed: tuple[str, ...]  # tables that are not the ones that were written
+    totals: dict[str, float]
+
+    @property
+    def passed(self) -> bool:
+        return self.audit.passed and not self.changed
+
+
+def verify(folder: Path, scenario: str | None = None) -> Verdict:
+    """Recomputes a plan folder from its inputs without a solver. InputFault if folder or inputs are not what they were."""
+    from planner.audit import audit
+    from planner.folder import read_tables
+
+    manifest, tables, raw = read_tables(folder)
+    name = scenario or _scenario_name(str(manifest.get("scenario", "")), folder)
+    overrides = manifest.get("set", [])
+    inputs, _ = prepare(name, [str(item) for item in overrides] if isinstance(overrides, list) else [])
+    if scenario is None:
+        _same_inputs(inputs, manifest, folder)
+    hashes = manifest.get("tables", {})
+    changed = tuple(
+        sorted(
+            file for file, sha in hashes.items() if file.removesuffix(".csv") not in raw or hashlib.sha256(raw[file.removesuffix(".csv")]).hexdigest() != sha
+        )
+    ) if isinstance(hashes, dict) else ("plan.json",)  # fmt: skip
+    claimed = {k: float(v) for k, v in manifest.get("totals", {}).items() if isinstance(v, (int, float))}
+    return Verdict(str(folder), str(manifest.get("status")), audit(inputs, tables, claimed), changed, claimed)
+
+
+def _scenario_name(reference: str, folder: Path) -> str:
+    if reference.startswith("bundled:"):
+        return reference.removeprefix("bundled:")
+    path = folder / reference
+    if not reference or not path.is_file():
+        what = f"its scenario `{reference}` is not there any more"
+        raise InputFault.one(what, "name it: planner verify DIR --scenario FILE", Location(str(folder)))
+    return str(path)
+
+
+def _same_inputs(inputs: Inputs, manifest: dict[str, Any], folder: Path) -> None:
+    """InputFault if a file is not the one that the plan was made from."""
+    recorded = sorted(manifest.get("inputs", {}).values())
+    present = sorted(source.sha256 for source in inputs.files)
+    if recorded != present:
+        known = set(recorded)
+        moved = [source.shown for source in inputs.files if source.sha256 not in known] or ["a file is gone"]
+        what = f"its inputs have changed since: {', '.join(moved)}"
+        fix = "solve again, or name the old scenario: planner verify DIR --scenario FILE"
+        raise InputFault.one(what, fix, Location(str(folder)))
+
+
+def unproved(result: Result) -> PlannerError | None:
+    """The error that ends a command whose result is no answer."""
+    from planner.errors import Stopped, VerificationFailed
+
+    if result.status == "stopped":
+        limit = result.inputs.scenario.solve.time_limit
+        spent = f"after the time limit of {limit:g} s" if limit else "before proof"
+        return Stopped(f"stopped {spent}: nothing is proved" + ("" if result.plan else " and there is no plan"))
+    if result.audit is not None and not result.audit.passed:
+        lines = [f"  {c.rule} {c.subject} {c.period}: {c.value:g} against {c.limit:g} {c.unit} {c.note}" for c in result.audit.failures[:10]]
+        return VerificationFailed("the plan does not stand up to the audit and is not an answer:\n" + "\n".join(lines))
+    return None

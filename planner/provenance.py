@@ -1,0 +1,136 @@
+"""Where every number comes from, and how much of the cost rests on numbers that are not disclosed.
+
+`sources` lists each number that entered the model with file, line, source and confidence. `grades` weighs the discounted cost by
+the confidence of the price behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+
+from planner.document import Node
+from planner.fields import Number, Origin, Quantity, Record
+from planner.inputs import Inputs
+from planner.plan import Plan
+from planner.profiles import CONFIDENCE, TABLES
+from planner.reading import SINGULAR, column_kinds
+from planner.report import MILLION, Row, Table
+
+COLUMNS = ("what", "value", "unit", "file", "line", "source", "confidence", "note")
+_WITH_UNIT = re.compile(r"\s*([+-]?[\d.][\d._eE+-]*)\s*(.*?)\s*")
+
+
+def grade(origin: Origin, column: str = "") -> str:
+    """The confidence of a column of a row: `reported; pue=assumed` grades pue as assumed and the rest as reported."""
+    general, *exceptions = (part.strip() for part in (origin.confidence or "assumed").split(";"))
+    for exception in exceptions:
+        name, _, level = exception.partition("=")
+        if name.strip() == column:
+            return level.strip()
+    return general
+
+
+def weakest(levels: Iterable[str]) -> str:
+    """The least trustworthy of some grades."""
+    return max(levels, key=CONFIDENCE.index, default="disclosed")
+
+
+def sources(inputs: Inputs) -> Table:
+    """sources.csv: every number of the selected rows, and of the scenario itself."""
+    rows = [row for name, records in used(inputs).items() for record in records for row in _row_sources(name, record)]
+    why = {a.key: a.why for a in inputs.scenario.assumption}
+    sections = {key: node for key, node in inputs.root.value.items() if key not in SINGULAR and key not in ("schema", "assumption")}
+    rows += list(_scenario_sources(Node(sections, inputs.root.where), (), why))
+    return Table("sources", COLUMNS, tuple(rows))
+
+
+def used(inputs: Inputs) -> Mapping[str, tuple[Record, ...]]:
+    """The rows of every table that take part in the plan."""
+    series = {"accelerators": inputs.accelerators, "site_power": inputs.site_power}
+    grids = {site.grid for site in inputs.sites.values()}
+    countries = {site.country for site in inputs.sites.values()}
+    classes = {rule.class_ for rule in inputs.export_rules}
+    found: dict[str, tuple[Record, ...]] = {name: tuple(r for rows in table.values() for r in rows) for name, table in series.items()}
+    return found | {
+        "sites": tuple(inputs.sites.values()),
+        "grids": tuple(row for key, rows in inputs.grids.items() if key in grids for row in rows),
+        "countries": tuple(row for key, rows in inputs.countries.items() if key in countries for row in rows),
+        "offers": inputs.offers,
+        "contracts": inputs.contracts,
+        "fleet": inputs.fleet,
+        "supply": inputs.supply,
+        "export_classes": tuple(row for key, rows in inputs.export_classes.items() if key in classes for row in rows),
+        "export_rules": inputs.export_rules,
+        "licences": inputs.licences,
+    }
+
+
+def _row_sources(name: str, record: Record) -> Iterator[Row]:
+    table, origin = TABLES[name], record.origin
+    kinds = column_kinds(table.record)
+    cells = {column: value for column, value, _, _ in origin.written}
+    key = ".".join(cells[k] for k in table.key if k in cells)
+    for column, value, unit, where in origin.written:
+        kind = kinds.get("throughput_*" if column.startswith("throughput_") else column)
+        if isinstance(kind, (Quantity, Number)) or column == "amount":
+            number, spelled = (value, unit) if unit else _parts(value)
+            source = origin.source or ("this scenario" if origin.inline else "")
+            place = (where.file, where.line or None)
+            yield (f"{table.singular}.{key}.{column}", number, spelled, *place, source, grade(origin, column), origin.note)
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """Number and unit of a quantity as written."""
+    match = _WITH_UNIT.fullmatch(text)
+    return (match[1], match[2]) if match else (text, "")
+
+
+def _scenario_sources(node: Node, path: tuple[str, ...], why: Mapping[str, str]) -> Iterator[Row]:
+    """Numbers and days of the scenario's own sections; a matching [[assumption]] is their source."""
+    if isinstance(node.value, dict):
+        for key, item in node.value.items():
+            yield from _scenario_sources(item, (*path, key), why)
+    elif isinstance(node.value, list):
+        for i, item in enumerate(node.value):
+            name = str(item.value["id"].value) if isinstance(item.value, dict) and "id" in item.value else str(i)
+            yield from _scenario_sources(item, (*path, name), why)
+    elif not isinstance(node.value, bool) and (
+        isinstance(node.value, (int, float, date)) or (isinstance(node.value, str) and _WITH_UNIT.fullmatch(node.value))
+    ):
+        key = ".".join(path)
+        near = [name for name in why if key == name or key.startswith(name + ".")]
+        reason = why[max(near, key=len)] if near else "this scenario"
+        yield (key, *_parts(str(node.value)), node.where.file, node.where.line or None, reason, "assumed", "")
+
+
+def grades(inputs: Inputs, plan: Plan) -> dict[str, float]:
+    """Share of the discounted cost by the confidence of the number behind it; sums to 1 (empty for a plan that costs nothing)."""
+    data = plan.instance
+    sums = dict.fromkeys(CONFIDENCE, 0.0)
+    for (p, t), held in plan.held.items():
+        offer, worth = data.positions[p].offer.origin, data.discount[t]
+        grid = inputs.grids.get(data.positions[p].site.grid, ())
+        energy = weakest(grade(row.origin, "price") for row in grid)
+        capital = weakest((grade(offer, "capex"), grade(offer, "lifetime")))
+        sums[grade(offer, "price")] += held * data.rent[p][t] * worth
+        sums[energy] += plan.online[p, t] * data.metered[p][t] * worth
+        sums[capital] += held * data.capital[p][t] * worth
+    for c in data.commitments:
+        level = weakest((grade(c.contract.origin, "value"), grade(c.contract.origin, "take_or_pay")))
+        sums[level] += plan.shortfall[c.index] * c.discount
+    for (w, t), missing in plan.unserved.items():
+        sums["assumed"] += missing * (data.unserved_price[w] or 0.0) * data.periods[t].hours / MILLION * data.discount[t]
+    whole = sum(sums.values())
+    return {level: amount / whole for level, amount in sums.items()} if whole > 0 else {}
+
+
+def overlaps(inputs: Inputs) -> dict[str, list[str]]:
+    """Announcements that may be the same gigawatt: group -> the rows that take part."""
+    groups: dict[str, list[str]] = {}
+    for row in (*inputs.contracts, *inputs.supply):
+        if row.overlaps:
+            name = getattr(row, "id", None) or getattr(row, "vendor", None) or getattr(row, "accelerator", "")
+            groups.setdefault(row.overlaps, []).append(str(name))
+    return {name: sorted(set(rows)) for name, rows in groups.items() if len(set(rows)) > 1}

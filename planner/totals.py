@@ -1,0 +1,127 @@
+"""The tables of a plan that only sum up its racks (mix.csv, power.csv, the totals of plan.json), recomputed and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from planner.evidence import Case, Check, Row
+from planner.ledger import Ledger
+
+TOTAL_UNITS = {
+    "cost_usd": "USD",
+    "spend_usd": "USD",
+    "peak_power_mw": "MW",
+    "energy_mwh": "MWh",
+    "carbon_t": "t",
+    "unserved_h100e_h": "h100e*h",
+    "shortfall_usd": "USD",
+    "demand_scale": "",
+}
+MIX = {"racks": "rack", "gpus": "gpu", "compute_h100e": "h100e", "power_mw": "MW", "spend_usd": "USD"}
+SHARES = {"share_compute": "compute_h100e", "share_power": "power_mw", "share_spend": "spend_usd"}
+
+
+def total_values(case: Case, ledger: Ledger) -> dict[str, float]:
+    """The totals of plan.json."""
+    unserved = [(row.get("unserved_h100e"), case.world.index[row.text["period"]]) for row in case.plan.table("demand")]
+    totals = {
+        "cost_usd": ledger.cost.discounted,
+        "spend_usd": ledger.item("rent", "energy", "capex"),
+        "peak_power_mw": max(draw.get(("fleet", ""), 0.0) for draw in case.draw),
+        "energy_mwh": sum((sum(period.values()) for period in case.energy), 0.0),
+        "carbon_t": sum((sum(period.values()) for period in case.carbon), 0.0),
+        "unserved_h100e_h": sum((amount * case.world.horizon[t].hours for amount, t in unserved), 0.0),
+        "shortfall_usd": ledger.item("shortfall"),
+    }
+    if case.world.inputs.scenario.objective.name == "demand_scale":
+        totals["demand_scale"] = case.scale
+    return totals
+
+
+def mix_table(case: Case, ledger: Ledger) -> Iterator[Check]:
+    """mix.csv: racks held and what they deliver, draw and cost, by provider; in all: spend summed, the rest means over hours."""
+    due: dict[str, dict[str, dict[str, float]]] = {"total": {}}
+    hours = sum(period.hours for period in case.world.horizon)
+    for period in case.world.horizon:
+        due[period.label] = _mix(case, ledger, period.index)
+        for provider, numbers in due[period.label].items():
+            sums = due["total"].setdefault(provider, dict.fromkeys(MIX, 0.0))
+            for name, value in numbers.items():
+                sums[name] += value if name == "spend_usd" else value * period.hours / hours
+    stated: dict[str, dict[str, Row]] = {}
+    for row in case.plan.table("mix"):
+        stated.setdefault(row.text["period"], {})[row.text["provider"]] = row
+    for label, providers in due.items():
+        whole = {name: sum(numbers[name] for numbers in providers.values()) for name in MIX}
+        told = stated.get(label, {})
+        for provider in {**providers, **told}:
+            found, numbers = told.get(provider), providers.get(provider, dict.fromkeys(MIX, 0.0))
+            for name, unit in MIX.items():
+                value = found.get(name) if found else 0.0
+                yield case.judge.equal("mix", f"{provider} {name}", label, value, numbers[name], unit)
+            for share, name in SHARES.items():
+                if found and abs(whole[name]) > 1e-3:  # a share of nothing is not judged
+                    part, subject = numbers[name] / whole[name], f"{provider} {share}"
+                    yield case.judge.equal("mix", subject, label, found.get(share), part, "share")
+
+
+def _mix(case: Case, ledger: Ledger, t: int) -> dict[str, dict[str, float]]:
+    delivered, spent = case.delivered(t), ledger.by_provider(t)
+    found: dict[str, dict[str, float]] = {}
+    for key, stocks in case.plan.stock[t].items():
+        position = case.world.positions[key]
+        numbers = found.setdefault(position.provider, dict.fromkeys(MIX, 0.0))
+        numbers["racks"] += stocks.held
+        numbers["gpus"] += position.gpus * stocks.held
+        numbers["power_mw"] += position.mw * stocks.online
+    for provider, numbers in found.items():
+        numbers["compute_h100e"], numbers["spend_usd"] = delivered.get(provider, 0.0), spent.get(provider, 0.0)
+    return found
+
+
+def power_table(case: Case) -> Iterator[Check]:
+    """power.csv: draw, limit, headroom, energy and carbon of every scope; rows of nothing may be left out."""
+    stated: dict[str, dict[tuple[str, str], Row]] = {}
+    for row in case.plan.table("power"):
+        one = row.text["scope"], "" if row.text["scope"] == "fleet" else row.text["id"]
+        stated.setdefault(row.text["period"], {})[one] = row
+    limits: dict[tuple[str, str, str], float] = {}
+    for cap in case.world.caps:
+        at = case.world.horizon[cap.period].label, cap.scope, cap.id
+        limits[at] = min(cap.limit, limits.get(at, cap.limit))
+    for period in case.world.horizon:
+        t, label = period.index, period.label
+        for scope, name in {**case.draw[t], **stated.get(label, {})}:
+            due, one = stated.get(label, {}).get((scope, name)), (scope, name)
+            draw, subject = case.draw[t].get(one, 0.0), f"{scope} {name}".strip()
+            value = due.number if due else {}
+            for column_name, right, unit in (
+                ("draw_mw", draw, "MW"),
+                ("energy_mwh", case.energy_by_scope[t].get(one, 0.0), "MWh"),
+                ("carbon_t", case.carbon_by_scope[t].get(one, 0.0), "t"),
+            ):
+                yield case.judge.equal("power", f"{subject} {column_name}", label, value.get(column_name, 0.0), right, unit)
+            if due:
+                yield from _limit(case, subject, label, value, draw, limits.get((label, scope, name)))
+
+
+def _limit(case: Case, subject: str, label: str, value: Mapping[str, float], draw: float, limit: float | None) -> Iterator[Check]:
+    stated = value.get("limit_mw")
+    if limit is None or stated is None:
+        if limit is not stated:
+            note = "there is no such limit" if limit is None else f"the limit of {limit:g} MW is not shown"
+            yield case.judge.fault("power", f"{subject} limit_mw", label, note)
+        return
+    yield case.judge.equal("power", f"{subject} limit_mw", label, stated, limit, "MW")
+    if "headroom_mw" in value:
+        headroom = value["headroom_mw"]
+        yield case.judge.equal("power", f"{subject} headroom_mw", label, headroom, limit - draw, "MW", limit + draw)
+
+
+def claimed_totals(case: Case, ledger: Ledger, totals: Mapping[str, float], claimed: Mapping[str, float]) -> Iterator[Check]:
+    """The totals of plan.json that are told, against those recomputed."""
+    for name, value in claimed.items():
+        if name in totals:
+            gross = ledger.cost.gross if TOTAL_UNITS[name] == "USD" else 0.0
+            told = float(value) if isinstance(value, (int, float)) else float("nan")
+            yield case.judge.equal("totals", name, "", told, totals[name], TOTAL_UNITS[name], gross)
