@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from planner.errors import Finding, InputFault, Location, did_you_mean
-from planner.export import active_rules, tokens
+from planner.export import active_rules, in_class, tokens
 from planner.fields import Record
 from planner.inputs import Inputs, column, throughput
 from planner.menu import may_serve, stands_at
@@ -42,8 +42,8 @@ def _names(inputs: Inputs, table: str, key: str = "id") -> set[str]:
     return {str(getattr(row, key)) for row in inputs.everything[table]}
 
 
-def _unknown(where: Location, what: str, name: str, known: Iterable[str]) -> Finding:
-    return Finding(where, f"{what} `{name}` is not known", did_you_mean(name, known))
+def _unknown(where: Location, what: str, name: str, known: Iterable[str], severity: str = "error") -> Finding:
+    return Finding(where, f"{what} `{name}` is not known", did_you_mean(name, known), severity)
 
 
 def foreign_keys(inputs: Inputs) -> Iterator[Finding]:
@@ -140,7 +140,8 @@ def scenario_names(inputs: Inputs) -> Iterator[Finding]:
             if value is not None and value not in names:
                 yield _unknown(_at(inputs, "route", i, name), name, value, names)
         if route.cost == 0 and route.allowed:
-            yield Finding(_at(inputs, "route", i), "this route costs nothing and is allowed: it does nothing", "give cost or allowed = false")
+            what = "this route costs nothing and is allowed: it does nothing"
+            yield Finding(_at(inputs, "route", i), what, "give cost or allowed = false", "warning")
     limits = inputs.scenario.limits
     for section, names in (
         ("provider_power", known["providers"]),
@@ -247,8 +248,8 @@ def fleet_is_clear(inputs: Inputs) -> Iterator[Finding]:
             yield Finding(_row(row, label), "on-demand offers have no fleet", "name a reserved offer")
         elif offer.provider != site.provider or offer.site not in (None, site.id) or offer.country not in (None, site.country):
             yield Finding(_row(row, label), f"offer {offer.id} does not stand at site {site.id}", "name an offer of that provider, site and country")
-        elif site.id not in inputs.site_power:
-            yield Finding(_row(row, label), f"site {site.id} has no site_power", "add its power; racks run on it")
+        elif site.id not in inputs.site_power or site.available == 0:
+            yield Finding(_row(row, label), f"site {site.id} has no power that can be contracted", "give it site_power and available above 0")
     for a, b in zip(rows, rows[1:], strict=False):
         if (a.site, a.offer) == (b.site, b.offer) and (a.to is None or b.from_ is None or b.from_ <= a.to):
             fix = "end one before the other begins, or add them up"
@@ -271,18 +272,29 @@ def export_is_clear(inputs: Inputs) -> Iterator[Finding]:
     statuses = {rule.status for rule in inputs.export_rules}
     for name in control.status:
         if statuses and name not in statuses and name != "in_force":
-            yield _unknown(_at(inputs, "export_control", "status"), "status", name, statuses)
+            yield _unknown(_at(inputs, "export_control", "status"), "status", name, statuses, "warning")
     groups = {group for row in inputs.everything["countries"] for group in row.groups}  # type: ignore[attr-defined]
     places = groups | _names(inputs, "countries", "iso2") | {site.country for site in inputs.sites.values()}
     for row in (*inputs.export_rules, *inputs.licences):
         for _, token in tokens(row.destination):
             if token not in places and places and not (len(token) == 2 and token.isupper()):
-                yield _unknown(_row(row, f"{row.id}.destination"), "country or group", token, places)
+                yield _unknown(_row(row, f"{row.id}.destination"), "country or group", token, places, "warning")
     if active_rules(inputs) and inputs.everything["countries"]:
         for country in sorted({site.country for site in inputs.sites.values()} - _names(inputs, "countries", "iso2")):
             site = next(site for site in inputs.sites.values() if site.country == country)
             what = f"country {country} is not in the countries table, so no export rule can be held against it"
             yield Finding(_row(site, f"site.{site.id}.country"), what, "add it to the countries table with its groups")
+
+
+def performance_is_known(inputs: Inputs) -> Iterator[Finding]:
+    """A cap or share in processing performance needs the tpp of every accelerator of its class."""
+    for active in active_rules(inputs):
+        rule = active.rule
+        if rule.amount is not None and rule.amount.of != "gpu":
+            for name, rows in inputs.accelerators.items():
+                if rows[0].tpp is None and in_class(rows[0], inputs.export_classes.get(rule.class_, ())):
+                    what = f"has no tpp, which export rule {rule.id} counts by"
+                    yield Finding(_row(rows[0], f"accelerator.{name}.tpp"), what, "add its total processing performance")
 
 
 def licences_weigh(inputs: Inputs) -> Iterator[Finding]:
@@ -317,5 +329,5 @@ def overlapping_announcements(inputs: Inputs) -> Iterator[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     foreign_keys, same_provider, selection, horizon_has_periods, scenario_names, servable, covers, offers_are_bounded,
-    fleet_is_clear, export_is_clear, licences_weigh, money_is_known, overlapping_announcements,
+    fleet_is_clear, export_is_clear, performance_is_known, licences_weigh, money_is_known, overlapping_announcements,
 )  # fmt: skip

@@ -92,9 +92,10 @@ def make_variables(program: Program, data: Instance) -> Variables:
     """Columns only where something can change: a stock that nobody may add to is the stock of the period before."""
     v = Variables(frozen=_frozen(data))
     dark = {(p, t) for limit in data.site_power for p in limit.members for t in data.times if limit.limit[t] == 0}
+    served = {p for k in data.classes for p in k.positions}
     for position in data.positions:
         p = position.index
-        for t in data.allowed(p):
+        for t in data.allowed(p) if p in served or not position.on_demand else ():
             if not position.on_demand:
                 _stock_variables(program, data, v, p, t)
             if (p, t) not in dark:
@@ -216,12 +217,15 @@ def online_within_held(program: Program, data: Instance, v: Variables) -> None:
 
 
 def use_within_online(program: Program, data: Instance, v: Variables) -> None:
-    """(2b)  Σ_w use[w,k,t] ≤ Σ_{p in k} online[p,t]   [rack]   (one `use` per class of positions that no workload tells apart)"""
+    """(2b)  Σ_w use[w,k,t] ≤ Σ_{p in k} online[p,t]   (on-demand: =)   [rack]   (a class: positions that no workload tells apart)"""
     for k in data.classes:
         for t in data.times:
             use = [v.use[s.workload, k.index, t] for s in k.serves if (s.workload, k.index, t) in v.use]
-            if use:
-                program.add(lpSum(use) - _online(v, k.positions, t) <= 0, "use", k.index, t)
+            idle = lpSum(use) - _online(v, k.positions, t)
+            if k.on_demand and any((p, t) in v.online for p in k.positions):
+                program.add(idle == 0, "use", k.index, t)
+            elif use:
+                program.add(idle <= 0, "use", k.index, t)
 
 
 def _online(v: Variables, members: tuple[int, ...], t: int) -> Expression:
@@ -329,25 +333,23 @@ def export_blocked(program: Program, data: Instance, v: Variables) -> None:
 
 
 def export_quantities(program: Program, data: Instance, v: Variables) -> None:
-    """(7b)  Σ_{t'≤t} Σ weight · new[g,t'] − share · Σ_{t'≤t} Σ TPP · new everywhere ≤ cap   [million TPP or gpu; USD per unit]
+    """(7b)  Σ_{t'≤t} Σ weight · new[g,t'] − share · Σ_{t'≤t} Σ TPP · net everywhere ≤ cap   [million TPP or gpu; USD per unit]
 
-    Counted from the first period that starts on or after effective_from. A minimum share counts the net change of racks held
-    (never more than what was shipped) on its left side and is ≥.
+    Counted from the first period that starts on or after effective_from; a minimum is ≥. What helps to keep a share (the base of a
+    maximum, the left side of a minimum) counts as net change of racks held: it equals `new` where nothing leaves and is never
+    more, so that no shipment on paper can loosen the rule.
     """
     for limit in data.export_limits:
         for t in range(limit.first, limit.last + 1):
-            base = lpSum(-limit.share * weight * _since(v, g, limit.first, t) for g, weight in limit.base) if limit.base else 0.0
+            since = frozenset(range(limit.first, limit.last + 1))
+            measure = (lambda g, t=t: _counted(v, g, since, t)) if limit.floor else (lambda g, t=t: _net(data, v, g, since, t))
+            base = lpSum(-limit.share * weight * measure(g) for g, weight in limit.base) if limit.base else 0.0
             if limit.floor:
                 row = lpSum(weight * _net(data, v, g, when, t) for g, weight, when in limit.counted) + base
                 program.add(row >= limit.amount, limit.family, limit.subject, t)
             else:
                 row = lpSum(weight * _counted(v, g, when, t) for g, weight, when in limit.counted) + base
                 program.add(row <= limit.amount, limit.family, limit.subject, t)
-
-
-def _since(v: Variables, g: int, first: int, t: int) -> Expression:
-    """Racks shipped in from the period `first` to t."""
-    return v.shipped[g, t] - v.shipped[g, first - 1] if first else v.shipped[g, t]
 
 
 def _counted(v: Variables, g: int, when: frozenset[int], t: int) -> Expression:

@@ -612,7 +612,6 @@ def _losses(inputs: Inputs, menu: tuple[Position, ...]) -> Iterator[Loss]:
         lost = subjects.setdefault(name(p.site), set())
         if not p.on_demand:
             lost.add(p.index)
-    bare = [subject for subject, lost in subjects.items() if not lost]
-    for subject, lost in subjects.items():
-        if lost or subject == bare[0]:  # losing on-demand alone leaves the same racks whoever it was
-            yield Loss(kind, subject, frozenset(lost))
+    racks = {subject: lost for subject, lost in subjects.items() if lost} or {"on-demand": set()}
+    for subject, lost in racks.items():  # what has no racks of its own takes none along
+        yield Loss(kind, subject, frozenset(lost))

@@ -56,10 +56,11 @@ class Served:
 
 @dataclass(frozen=True)
 class Class:
-    """Positions that no workload can tell apart."""
+    """Positions that no workload can tell apart; on-demand ones apart, as they are online only for use."""
 
     index: int
     accelerator: str
+    on_demand: bool
     positions: tuple[int, ...]
     serves: tuple[Served, ...]
 
@@ -193,9 +194,9 @@ def classes(inputs: Inputs, found: Iterable[Position], by_provider: bool) -> tup
             if may_serve(inputs, w, position.accelerator, position.site)
         )
         if serves:
-            key = (position.accelerator.id, serves, position.site.provider if by_provider else "")
+            key = (position.accelerator.id, position.on_demand, serves, position.site.provider if by_provider else "")
             groups.setdefault(key, []).append(position.index)
     return tuple(
-        Class(i, str(key[0]), tuple(members), key[1])  # type: ignore[arg-type]
+        Class(i, str(key[0]), bool(key[1]), tuple(members), key[2])  # type: ignore[arg-type]
         for i, (key, members) in enumerate(groups.items())
     )

@@ -134,6 +134,11 @@ class Enabled(Record):
     from_: Day | None = Field(None, alias="from")
     to: Day | None = None
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Enabled:
+        ordered(self.from_, self.to, "from and to")
+        return self
+
 
 def _enabled(value: object) -> object:
     return {"id": value} if isinstance(value, str) else value

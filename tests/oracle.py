@@ -828,7 +828,7 @@ def export_shares(world: World, program: Program, net_max_share: bool) -> None:
             start = world.periods[0]
             netted = net_max_share and first <= start.first
             fleet = sum(million_tpp(world, a) * world.before(p, start) for s, a in stocks for p in world.stocks[s, a])
-            for c in bought:
+            for c in (c for c in bought if bought[c]):  # a country that gets nothing keeps any share
                 program.at_most(
                     ("max_share", rule.id, c, t.index), bought[c] + base, -rule.amount.value * fleet if netted else 0.0
                 )

@@ -122,7 +122,7 @@ def _accelerators(w: World) -> Iterator[str]:
 
 
 def _offers(w: World) -> Iterator[str]:
-    """One per provider and accelerator, for all sites of the provider; one provider lets for three years, two meter the energy."""
+    """One per provider and accelerator, for all its sites; one provider lets for three years, two meter the energy."""
     for n, provider in enumerate(PROVIDERS):
         for i in range(w.accelerators):
             price = (1.6 + 0.45 * i * 10 / w.accelerators) * (1.0, 1.06, 0.95, 1.25)[n] * w.between(0.93, 1.07)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from planner.premises import Key, Machine, World
+from planner.audit.premises import Key, Machine, World
 
 # What a number of each unit may be off by, whatever its size. A solver leaves rows open by 1e-7 of its own units (MW, racks, h,
 # million USD, million TPP), and a microrack is 7e-5 gpu, 2e-7 MW, 4e-4 h100e, 3e-4 MWh or 1 TPP: each floor lies just above that

@@ -8,9 +8,9 @@ from datetime import date
 from functools import cached_property
 from itertools import combinations
 
-from planner.evidence import Case, Check
+from planner.audit.evidence import Case, Check
 from planner.horizon import Period, Series, overlap_days
-from planner.premises import YEAR_HOURS, Key, Position
+from planner.audit.premises import YEAR_HOURS, Key, Position
 from planner.profiles import Contract
 
 Entry = tuple[str, str, str]  # period (or year, `term`, `total`), provider, item

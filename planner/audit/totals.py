@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from planner.evidence import Case, Check, Row
-from planner.ledger import Ledger
+from planner.audit.evidence import Case, Check, Row
+from planner.audit.ledger import Ledger
 
 TOTAL_UNITS = {
     "cost_usd": "USD",

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from planner.customs import export_amounts, export_block, licences
-from planner.evidence import NO_STOCK, Case, Check, Judge, read_plan
+from planner.audit.customs import export_amounts, export_block, licences
+from planner.audit.evidence import NO_STOCK, Case, Check, Judge, read_plan
 from planner.horizon import Period, steps
 from planner.inputs import Inputs, column
-from planner.ledger import Ledger, budgets, carbon, cost_table, take_or_pay
-from planner.premises import ONE_DAY, Key, Position, World
+from planner.audit.ledger import Ledger, budgets, carbon, cost_table, take_or_pay
+from planner.audit.premises import ONE_DAY, Key, Position, World
 from planner.profiles import Contract, Supply
 from planner.scenario import ProviderShare
-from planner.totals import claimed_totals, mix_table, power_table, total_values
+from planner.audit.totals import claimed_totals, mix_table, power_table, total_values
 
 __all__ = ["Audit", "Check", "audit"]
 
@@ -350,13 +350,15 @@ def resilience(case: Case) -> Iterator[Check]:
         return
     lost_of = {key: _lost(position, rule.lose) for key, position in world.positions.items()}
     losses = frozenset(lost_of.values())
+    holding = {key for stocks in case.plan.stock for key, found in stocks.items() if found.held > 0}
+    required = {lost_of[key] for key in holding if not world.positions[key].on_demand} or {"on-demand"}
     used: dict[tuple[str, int], dict[Key, float]] = {}
     served: dict[tuple[str, int, str], float] = {}
     for row in case.plan.table("resilience"):
         lost, workload, key, racks = row.text["lost"], row.text["workload"], row.place, row.get("racks")
         position, label = world.positions[key], row.text["period"]
         t, subject = world.index[label], f"without {lost}: {workload} at {position.label}"
-        if lost not in losses:
+        if lost not in losses | {"on-demand"}:
             yield case.judge.fault("tables", "resilience", label, f"`{lost}` is no {rule.lose} that can be lost")
         elif position.on_demand or lost_of[key] == lost or not _serves(case, workload, key, t):
             yield case.judge.at_most("resilience", subject, label, racks, 0.0, "rack", note="may not serve")
@@ -366,7 +368,7 @@ def resilience(case: Case) -> Iterator[Check]:
             uses = used.setdefault((lost, t), {})
             uses[key] = uses.get(key, 0.0) + racks
             served[lost, t, workload] = served.get((lost, t, workload), 0.0) + each * racks
-    for lost in sorted(losses):
+    for lost in sorted(required | {lost for lost, _ in used}):  # what holds no racks takes none along
         for period in world.horizon:
             t = period.index
             yield from _second_dispatch(case, lost, period, used.get((lost, t), {}))

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from planner.evidence import Case, Change, Check, Row
+from planner.audit.evidence import Case, Change, Check, Row
 from planner.horizon import Period
-from planner.premises import ONE_DAY, Machine, World
+from planner.audit.premises import ONE_DAY, Machine, World
 from planner.profiles import Accelerator, Amount, ExportClass, ExportRule, Licence, Site
 
 STRICTNESS = {"prohibit": 0, "licence": 1, "permit": 2}
