@@ -12,7 +12,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, PrivateAttr, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from planner import units
@@ -34,11 +34,14 @@ class Origin:
     inline: bool = False
 
 
+NOWHERE = Origin()
+
+
 class Record(BaseModel):
     """A frozen row or table of the inputs; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-    _origin: Origin = Origin()
+    _origin: Origin = PrivateAttr(default_factory=lambda: NOWHERE)  # a factory: a default would be copied for every row
 
     @property
     def origin(self) -> Origin:

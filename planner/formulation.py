@@ -11,10 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pulp import lpSum
-
 from planner.instance import Instance
-from planner.program import Program
+from planner.program import Program, Term, total
 from planner.units import record
 
 Expression = Any
@@ -39,7 +37,7 @@ class Variables:
     standby: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # loss, p, t: racks powered after it
     rescue: dict[tuple[int, int, int, int], Expression] = field(default_factory=dict)  # loss, w, k, t: racks at work after it
     frozen: frozenset[tuple[int, int]] = frozenset()  # p, t where export rules leave nothing to add
-    scale: Expression = 1.0  # demand_scale
+    scale: Expression = 1.0  # demand_scale, in parts of scale_unit
     peak: Expression = None  # highest draw [MW]
 
 
@@ -162,7 +160,8 @@ def stock(program: Program, data: Instance, v: Variables) -> None:
         position = data.positions[p]
         if (p, t) in v.added or any((p, e) in v.added for e in range(t)):
             gone = [v.added[p, e] for e in range(t) if position.expires[e] == t and (p, e) in v.added]
-            program.add(taken == before + v.added.get((p, t), 0.0) - lpSum(gone), "stock", p, t)
+            change = [(1.0, taken), (-1.0, before), (-1.0, v.added.get((p, t), 0.0)), *((1.0, a) for a in gone)]
+            program.add(total(change) == 0, "stock", p, t)
         elif taken is not before and not isinstance(before, float):
             program.add(taken >= before, "stock", p, t)
 
@@ -185,7 +184,7 @@ def shipments(program: Program, data: Instance, v: Variables) -> None:
             before = v.shipped.get((g.index, t - 1), 0.0)
             v.shipped[g.index, t] = program.variable("shipped", g.index, t)
             rise = held - (_held(v, g.members, t - 1) if t else first)
-            program.add(v.shipped[g.index, t] - before - rise >= 0, "shipment", g.index, t)
+            program.add(total([(1.0, v.shipped[g.index, t]), (-1.0, before), (-1.0, rise)]) >= 0, "shipment", g.index, t)
             if t:
                 program.add(v.shipped[g.index, t] - before >= 0, "shipment_stays", g.index, t)
 
@@ -198,12 +197,12 @@ def _groups_with_limits(data: Instance) -> set[int]:
 
 
 def _held(v: Variables, members: tuple[int, ...], t: int) -> Expression:
-    return lpSum(v.held[p, t] for p in members if (p, t) in v.held)
+    return total((1.0, v.held[p, t]) for p in members if (p, t) in v.held)
 
 
 def _new(v: Variables, g: int, t: int) -> Expression:
     """Racks shipped in during a period."""
-    return v.shipped[g, t] - v.shipped[g, t - 1] if t else v.shipped[g, t]
+    return total([(1.0, v.shipped[g, t]), (-1.0, v.shipped[g, t - 1])]) if t else v.shipped[g, t]
 
 
 # --- 2 capacity -------------------------------------------------------------------------------------------------------
@@ -221,15 +220,12 @@ def use_within_online(program: Program, data: Instance, v: Variables) -> None:
     for k in data.classes:
         for t in data.times:
             use = [v.use[s.workload, k.index, t] for s in k.serves if (s.workload, k.index, t) in v.use]
-            idle = lpSum(use) - _online(v, k.positions, t)
-            if k.on_demand and any((p, t) in v.online for p in k.positions):
+            online = [(-1.0, v.online[p, t]) for p in k.positions if (p, t) in v.online]
+            idle = total([*((1.0, racks) for racks in use), *online])
+            if k.on_demand and online:
                 program.add(idle == 0, "use", k.index, t)
             elif use:
                 program.add(idle <= 0, "use", k.index, t)
-
-
-def _online(v: Variables, members: tuple[int, ...], t: int) -> Expression:
-    return lpSum(v.online[p, t] for p in members if (p, t) in v.online)
 
 
 # --- 3 demand ---------------------------------------------------------------------------------------------------------
@@ -240,14 +236,14 @@ def demand(program: Program, data: Instance, v: Variables) -> None:
     for w, series in enumerate(data.demand):
         for t, needed in enumerate(series):
             if needed > 0:
-                served = lpSum(_delivered(data, v, w, k.index, t) for k in data.classes if (w, k.index, t) in v.use)
+                served = [_delivered(data, v, w, k.index, t) for k in data.classes if (w, k.index, t) in v.use]
                 missing = v.unserved.get((w, t), 0.0)
-                program.add(served + missing - needed * v.scale == 0, "demand", w, t)
+                program.add(total([*served, (1.0, missing), (-record(needed / data.scale_unit), v.scale)]) == 0, "demand", w, t)
 
 
-def _delivered(data: Instance, v: Variables, w: int, k: int, t: int) -> Expression:
+def _delivered(data: Instance, v: Variables, w: int, k: int, t: int) -> Term:
     """Compute that a class delivers to a workload [h100e]."""
-    return data.compute[w, data.classes[k].accelerator][t] * v.use[w, k, t]
+    return data.compute[w, data.classes[k].accelerator][t], v.use[w, k, t]
 
 
 # --- 4, 5 power -------------------------------------------------------------------------------------------------------
@@ -259,14 +255,15 @@ def site_power(program: Program, data: Instance, v: Variables) -> None:
         for t in data.times:
             draw = _draw(data, v, limit.members, t)
             if draw:
-                program.add(lpSum(draw) <= limit.limit[t], "site_power", limit.subject, t)
+                program.add(total(draw) <= limit.limit[t], "site_power", limit.subject, t)
 
 
 def build_rate(program: Program, data: Instance, v: Variables) -> None:
     """(4b)  Σ_a ρ_s K new[g,t] ≤ build_rate_s · length_t   [MW; USD/MW]"""
     for limit in data.build_limits:
         for t in data.times:
-            program.add(lpSum(power * _new(v, g, t) for g, power in limit.groups) <= limit.limit[t], "build_rate", limit.site, t)
+            built = total((power, _new(v, g, t)) for g, power in limit.groups)
+            program.add(built <= limit.limit[t], "build_rate", limit.site, t)
 
 
 def power_caps(program: Program, data: Instance, v: Variables) -> None:
@@ -278,7 +275,7 @@ def power_caps(program: Program, data: Instance, v: Variables) -> None:
         for t, bound in enumerate(limit.limit):
             if bound is None:
                 continue
-            draw = lpSum(_draw(data, v, limit.members, t))
+            draw = total(_draw(data, v, limit.members, t))
             if limit.floor:
                 program.add(draw >= bound, limit.family, limit.subject, t)
             elif limit.price is None:
@@ -289,9 +286,9 @@ def power_caps(program: Program, data: Instance, v: Variables) -> None:
                 program.add(draw - v.excess[key] <= bound, *key)
 
 
-def _draw(data: Instance, v: Variables, members: tuple[int, ...], t: int) -> list[Expression]:
+def _draw(data: Instance, v: Variables, members: tuple[int, ...], t: int) -> list[Term]:
     """Facility power of positions [MW]."""
-    return [data.power[p] * v.online[p, t] for p in members if (p, t) in v.online]
+    return [(data.power[p], v.online[p, t]) for p in members if (p, t) in v.online]
 
 
 # --- 6 supply ---------------------------------------------------------------------------------------------------------
@@ -302,7 +299,7 @@ def supply(program: Program, data: Instance, v: Variables) -> None:
     for limit in data.shipments:
         for t, bound in enumerate(limit.limit):
             if bound is not None:
-                shipped = lpSum(weight * v.shipped[g, t] for g, weight in limit.groups)
+                shipped = total((weight, v.shipped[g, t]) for g, weight in limit.groups)
                 program.add(shipped <= bound, limit.family, limit.subject, t)
 
 
@@ -311,12 +308,12 @@ def offer_max(program: Program, data: Instance, v: Variables) -> None:
     for limit in data.offer_limits:
         for t in data.times:
             racks = [
-                gpus * (v.online if data.positions[p].on_demand else v.held)[p, t]
+                (gpus, (v.online if data.positions[p].on_demand else v.held)[p, t])
                 for p, gpus in limit.members
                 if (p, t) in (v.online if data.positions[p].on_demand else v.held)
             ]
             if racks:
-                program.add(lpSum(racks) <= limit.limit, "offer_max", limit.offer, t)
+                program.add(total(racks) <= limit.limit, "offer_max", limit.offer, t)
 
 
 # --- 7 export control -------------------------------------------------------------------------------------------------
@@ -343,19 +340,19 @@ def export_quantities(program: Program, data: Instance, v: Variables) -> None:
         for t in range(limit.first, limit.last + 1):
             since = frozenset(range(limit.first, limit.last + 1))
             measure = (lambda g, t=t: _counted(v, g, since, t)) if limit.floor else (lambda g, t=t: _net(data, v, g, since, t))
-            base = lpSum(-limit.share * weight * measure(g) for g, weight in limit.base) if limit.base else 0.0
+            base = [(-limit.share * weight, measure(g)) for g, weight in limit.base]
             if limit.floor:
-                row = lpSum(weight * _net(data, v, g, when, t) for g, weight, when in limit.counted) + base
+                row = total([(weight, _net(data, v, g, when, t)) for g, weight, when in limit.counted] + base)
                 program.add(row >= limit.amount, limit.family, limit.subject, t)
             else:
-                row = lpSum(weight * _counted(v, g, when, t) for g, weight, when in limit.counted) + base
+                row = total([(weight, _counted(v, g, when, t)) for g, weight, when in limit.counted] + base)
                 program.add(row <= limit.amount, limit.family, limit.subject, t)
 
 
 def _counted(v: Variables, g: int, when: frozenset[int], t: int) -> Expression:
     """Racks shipped in during the periods of `when` up to t, as few terms as there are gaps in it."""
-    return lpSum(
-        sign * v.shipped[g, e]
+    return total(
+        (sign, v.shipped[g, e])
         for e in range(t + 1)
         for sign in [(e in when) - (e + 1 in when and e + 1 <= t)]
         if sign
@@ -370,8 +367,8 @@ def _net(data: Instance, v: Variables, g: int, when: frozenset[int], t: int) -> 
     for e in range(t + 1):
         sign = (e in when) - (e + 1 in when and e + 1 <= t)
         if sign:
-            terms.append(sign * _held(v, members, e))
-    return lpSum(terms) - (fleet if 0 in when else 0.0)
+            terms.append((sign, _held(v, members, e)))
+    return total([*terms, (-1.0, fleet if 0 in when else 0.0)])
 
 
 def export_licences(program: Program, data: Instance, v: Variables) -> None:
@@ -379,13 +376,15 @@ def export_licences(program: Program, data: Instance, v: Variables) -> None:
     for pool in data.licences:
         for g, t, _ in pool.draws:
             v.licensed[pool.licence, g, t] = program.variable("licensed", pool.licence, g, t)
-        drawn = lpSum(weight * v.licensed[pool.licence, g, t] for g, t, weight in pool.draws)
+        drawn = total((weight, v.licensed[pool.licence, g, t]) for g, t, weight in pool.draws)
         program.add(drawn <= pool.quantity, "licence", pool.licence)
     for group in data.groups:
         for t in data.times:
             if group.licensed[t]:
-                drawn = lpSum(v.licensed[pool.licence, group.index, t] for pool in data.licences if (pool.licence, group.index, t) in v.licensed)
-                program.add(drawn - group.gpus * _new(v, group.index, t) == 0, "licence_need", group.site.id, group.accelerator, t)
+                keys = [(pool.licence, group.index, t) for pool in data.licences]
+                drawn = [(1.0, v.licensed[key]) for key in keys if key in v.licensed]
+                row = total([*drawn, (-group.gpus, _new(v, group.index, t))])
+                program.add(row == 0, "licence_need", group.site.id, group.accelerator, t)
 
 
 # --- 8, 9 money -------------------------------------------------------------------------------------------------------
@@ -398,16 +397,15 @@ def budgets(program: Program, data: Instance, v: Variables) -> None:
     for budget in data.budgets:
         when = set(budget.periods)
         price = data.rent if data.cash_price else data.held_cost
-        terms = [price[p][t] * held for (p, t), held in v.held.items() if t in when and price[p][t]]
-        terms += [data.online_cost[p][t] * online for (p, t), online in v.online.items() if t in when and data.online_cost[p][t]]
-        terms += [cost * use for (_, _, t), cost, use in _routes(data, v) if t in when]
-        terms += [v.shortfall[c.index] for c in data.commitments if c.year in budget.years]
-        terms += [(data.cash_price or ())[p] * bought for (p, t), bought in v.bought.items() if t in when]
-        spent = lpSum(terms)
+        terms = [(price[p][t], held) for (p, t), held in v.held.items() if t in when and price[p][t]]
+        terms += [(data.online_cost[p][t], online) for (p, t), online in v.online.items() if t in when and data.online_cost[p][t]]
+        terms += [(cost, use) for (_, _, t), cost, use in _routes(data, v) if t in when]
+        terms += [(1.0, v.shortfall[c.index]) for c in data.commitments if c.year in budget.years]
+        terms += [((data.cash_price or ())[p], bought) for (p, t), bought in v.bought.items() if t in when]
         if budget.price is not None:
             v.excess["budget", budget.label] = program.variable("excess", "budget", budget.label)
-            spent = spent - v.excess["budget", budget.label]
-        program.add(spent <= budget.limit, "budget", budget.label)
+            terms.append((-1.0, v.excess["budget", budget.label]))
+        program.add(total(terms) <= budget.limit, "budget", budget.label)
 
 
 def _first_payments(program: Program, data: Instance, v: Variables) -> None:
@@ -425,15 +423,16 @@ def take_or_pay(program: Program, data: Instance, v: Variables) -> None:
         for c, _ in pool.commitments:
             v.allotted[c, pool.index] = program.variable("allotted", c, pool.index)
     for c in data.commitments:
-        allotted = [variable for (i, _), variable in v.allotted.items() if i == c.index]
-        program.add(lpSum(allotted) + v.shortfall[c.index] >= c.amount, "take_or_pay", c.contract.id, c.label)
+        allotted = [(1.0, variable) for (i, _), variable in v.allotted.items() if i == c.index]
+        program.add(total([*allotted, (1.0, v.shortfall[c.index])]) >= c.amount, "take_or_pay", c.contract.id, c.label)
 
 
 def allotment(program: Program, data: Instance, v: Variables) -> None:
     """(9b)  Σ_c allotted[c,pool] ≤ spend[pool];   allotted[c,pool] ≤ share of the pool's days in which c runs · spend   [million USD]"""
     for pool in data.pools:
         spend = _spend(data, v, pool.members)
-        program.add(lpSum(v.allotted[c, pool.index] for c, _ in pool.commitments) - spend <= 0, "allotment", pool.index)
+        allotted = [(1.0, v.allotted[c, pool.index]) for c, _ in pool.commitments]
+        program.add(total([*allotted, (-1.0, spend)]) <= 0, "allotment", pool.index)
         for c, fraction in pool.commitments:
             if fraction < 1:
                 program.add(v.allotted[c, pool.index] - fraction * spend <= 0, "allotment_share", pool.index, c)
@@ -441,9 +440,9 @@ def allotment(program: Program, data: Instance, v: Variables) -> None:
 
 def _spend(data: Instance, v: Variables, members: tuple[tuple[int, int], ...]) -> Expression:
     """Rent and metered energy of positions in periods [million USD]."""
-    rents = [data.rent[p][t] * v.held[p, t] for p, t in members if (p, t) in v.held and data.rent[p][t]]
-    energy = [data.online_cost[p][t] * v.online[p, t] for p, t in members if (p, t) in v.online and data.online_cost[p][t]]
-    return lpSum(rents + energy)
+    rents = [(data.rent[p][t], v.held[p, t]) for p, t in members if (p, t) in v.held and data.rent[p][t]]
+    energy = [(data.online_cost[p][t], v.online[p, t]) for p, t in members if (p, t) in v.online and data.online_cost[p][t]]
+    return total(rents + energy)
 
 
 # --- 10 concentration -------------------------------------------------------------------------------------------------
@@ -457,7 +456,7 @@ def provider_share(program: Program, data: Instance, v: Variables) -> None:
     for limit in data.shares:
         for t in limit.periods:
             mine = measure[limit.of](data, v, t, limit.provider)
-            row = mine - limit.share * measure[limit.of](data, v, t, None)
+            row = total([(1.0, mine), (-limit.share, measure[limit.of](data, v, t, None))])
             side = "min" if limit.floor else "max"
             program.add(row >= 0 if limit.floor else row <= 0, f"provider_share_{side}", limit.provider, limit.of, t)
 
@@ -467,20 +466,17 @@ def _of(data: Instance, provider: str | None) -> list[int]:
 
 
 def _compute_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
-    return lpSum(
-        _delivered(data, v, w, k, e) for (w, k, e) in v.use if e == t and provider in (None, data.positions[data.classes[k].positions[0]].site.provider)
-    )
+    of = {k.index for k in data.classes if provider in (None, data.positions[k.positions[0]].site.provider)}
+    return total(_delivered(data, v, w, k, e) for (w, k, e) in v.use if e == t and k in of)
 
 
 def _power_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
-    return lpSum(_draw(data, v, tuple(_of(data, provider)), t))
+    return total(_draw(data, v, tuple(_of(data, provider)), t))
 
 
 def _spend_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
-    return lpSum(
-        [data.held_cost[p][t] * v.held[p, t] for p in _of(data, provider) if (p, t) in v.held]
-        + [data.online_cost[p][t] * v.online[p, t] for p in _of(data, provider) if (p, t) in v.online]
-    )
+    held = [(data.held_cost[p][t], v.held[p, t]) for p in _of(data, provider) if (p, t) in v.held]
+    return total(held + [(data.online_cost[p][t], v.online[p, t]) for p in _of(data, provider) if (p, t) in v.online])
 
 
 # --- 11 resilience ----------------------------------------------------------------------------------------------------
@@ -495,9 +491,9 @@ def survival_power(program: Program, data: Instance, v: Variables) -> None:
                 program.add(v.standby[i, p, t] - held <= 0, "standby", i, p, t)
         for limit in data.site_power:
             for t in data.times:
-                draw = [data.power[p] * v.standby[i, p, t] for p in limit.members if (i, p, t) in v.standby]
+                draw = [(data.power[p], v.standby[i, p, t]) for p in limit.members if (i, p, t) in v.standby]
                 if draw:
-                    program.add(lpSum(draw) <= limit.limit[t], "standby_power", loss.subject, limit.subject, t)
+                    program.add(total(draw) <= limit.limit[t], "standby_power", loss.subject, limit.subject, t)
 
 
 def survival_use(program: Program, data: Instance, v: Variables) -> None:
@@ -505,13 +501,13 @@ def survival_use(program: Program, data: Instance, v: Variables) -> None:
     for i, _ in enumerate(data.losses):
         for k in data.classes:
             for t in data.times:
-                left = [v.standby[i, p, t] for p in k.positions if (i, p, t) in v.standby]
+                left = [(-1.0, v.standby[i, p, t]) for p in k.positions if (i, p, t) in v.standby]
                 needy = [s.workload for s in k.serves if data.critical[s.workload] > 0 and (s.workload, k.index, t) in v.use]
                 if left and needy:
                     for w in needy:
                         v.rescue[i, w, k.index, t] = program.variable("rescue", i, w, k.index, t)
-                    rescue = lpSum(v.rescue[i, w, k.index, t] for w in needy)
-                    program.add(rescue - lpSum(left) <= 0, "rescue", i, k.index, t)
+                    rescue = [(1.0, v.rescue[i, w, k.index, t]) for w in needy]
+                    program.add(total(rescue + left) <= 0, "rescue", i, k.index, t)
 
 
 def survival_demand(program: Program, data: Instance, v: Variables) -> None:
@@ -520,13 +516,13 @@ def survival_demand(program: Program, data: Instance, v: Variables) -> None:
         for w, series in enumerate(data.demand):
             for t, needed in enumerate(series):
                 if needed > 0 and data.critical[w] > 0:
-                    met = lpSum(
-                        data.compute[w, k.accelerator][t] * v.rescue[i, w, k.index, t]
+                    met = [
+                        (data.compute[w, k.accelerator][t], v.rescue[i, w, k.index, t])
                         for k in data.classes
                         if (i, w, k.index, t) in v.rescue
-                    )
-                    least = record(data.critical[w] * needed)
-                    program.add(met - least * v.scale >= 0, "resilience", loss.subject, w, t)
+                    ]
+                    least = record(data.critical[w] * needed / data.scale_unit)
+                    program.add(total([*met, (-least, v.scale)]) >= 0, "resilience", loss.subject, w, t)
 
 
 # --- 12 carbon --------------------------------------------------------------------------------------------------------
@@ -536,11 +532,11 @@ def carbon(program: Program, data: Instance, v: Variables) -> None:
     """(12)  Σ_{t in year} energy · carbon intensity ≤ cap   [t; USD/t]"""
     for cap in data.carbon_caps:
         when = set(cap.periods)
-        emitted = lpSum(data.carbon[p][t] * online for (p, t), online in v.online.items() if t in when and data.carbon[p][t])
+        emitted = [(data.carbon[p][t], online) for (p, t), online in v.online.items() if t in when and data.carbon[p][t]]
         if cap.price is not None:
             v.excess["carbon", cap.label] = program.variable("excess", "carbon", cap.label)
-            emitted = emitted - v.excess["carbon", cap.label]
-        program.add(emitted <= cap.limit, "carbon", cap.label)
+            emitted.append((-1.0, v.excess["carbon", cap.label]))
+        program.add(total(emitted) <= cap.limit, "carbon", cap.label)
 
 
 # --- objectives -------------------------------------------------------------------------------------------------------
@@ -558,18 +554,19 @@ def _routes(data: Instance, v: Variables) -> list[tuple[tuple[int, int, int], fl
 
 def total_cost(data: Instance, v: Variables) -> Expression:
     """(0)  cost = Σ_t δ_t (spend + routes + unserved · price · h_t) + Σ_c shortfall_c (1+r)^−τ + paid for soft limits   [million USD]"""
-    terms = [record(data.discount[t] * data.held_cost[p][t]) * held for (p, t), held in v.held.items() if data.held_cost[p][t]]
-    terms += [record(data.discount[t] * data.online_cost[p][t]) * o for (p, t), o in v.online.items() if data.online_cost[p][t]]
-    terms += [record(data.discount[t] * cost) * use for (_, _, t), cost, use in _routes(data, v)]
+    terms = [(record(data.discount[t] * data.held_cost[p][t]), held) for (p, t), held in v.held.items() if data.held_cost[p][t]]
+    terms += [(record(data.discount[t] * data.online_cost[p][t]), o) for (p, t), o in v.online.items() if data.online_cost[p][t]]
+    terms += [(record(data.discount[t] * cost), use) for (_, _, t), cost, use in _routes(data, v)]
     for (w, t), missing in v.unserved.items():
-        terms.append(record(data.discount[t] * (data.unserved_price[w] or 0.0) * data.periods[t].hours / 1e6) * missing)
-    terms += [c.discount * v.shortfall[c.index] for c in data.commitments]
+        terms.append((record(data.discount[t] * (data.unserved_price[w] or 0.0) * data.periods[t].hours / 1e6), missing))
+    terms += [(c.discount, v.shortfall[c.index]) for c in data.commitments]
     for limit in data.power_limits:
         if limit.price is not None:
-            terms += [limit.price[t] * v.excess[limit.family, limit.subject, t] for t, bound in enumerate(limit.limit) if bound is not None]
-    terms += [b.price * v.excess["budget", b.label] for b in data.budgets if b.price is not None]
-    terms += [c.price * v.excess["carbon", c.label] for c in data.carbon_caps if c.price is not None]
-    return lpSum(terms)
+            over = [(limit.price[t], (limit.family, limit.subject, t)) for t, bound in enumerate(limit.limit) if bound is not None]
+            terms += [(price, v.excess[key]) for price, key in over]
+    terms += [(b.price, v.excess["budget", b.label]) for b in data.budgets if b.price is not None]
+    terms += [(c.price, v.excess["carbon", c.label]) for c in data.carbon_caps if c.price is not None]
+    return total(terms)
 
 
 def peak_power(program: Program, data: Instance, v: Variables) -> None:
@@ -580,9 +577,9 @@ def peak_power(program: Program, data: Instance, v: Variables) -> None:
 
 
 OBJECTIVES: dict[str, Callable[[Instance, Variables], Expression]] = {
-    "peak_power": lambda data, v: lpSum([v.peak]),
-    "energy": lambda data, v: lpSum(record(data.energy[p][t] / 1e3) * o for (p, t), o in v.online.items()),
-    "carbon": lambda data, v: lpSum(record(data.carbon[p][t] / 1e3) * o for (p, t), o in v.online.items()),
-    "unserved": lambda data, v: lpSum(record(data.periods[t].hours / 1e6) * missing for (_, t), missing in v.unserved.items()),
-    "demand_scale": lambda data, v: lpSum([-1.0 * v.scale]),
+    "peak_power": lambda data, v: total([(1.0, v.peak)]),
+    "energy": lambda data, v: total((record(data.energy[p][t] / 1e3), o) for (p, t), o in v.online.items()),
+    "carbon": lambda data, v: total((record(data.carbon[p][t] / 1e3), o) for (p, t), o in v.online.items()),
+    "unserved": lambda data, v: total((record(data.periods[t].hours / 1e6), missing) for (_, t), missing in v.unserved.items()),
+    "demand_scale": lambda data, v: total([(-1.0, v.scale)]),
 }

@@ -6,6 +6,7 @@ Periods are calendar months, quarters, halves or years cut by the first and last
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -109,7 +110,8 @@ class Series:
     def steps(self, period: Period) -> list[tuple[int, float | None]]:
         """(days, value) pieces of a step series over the period; None before the first point."""
         if self.linear:
-            return [(1, self._at(period.first + i * ONE_DAY)) for i in range(period.days)]
+            begin = period.first.toordinal()
+            return [(1, self._at_noon(day)) for day in range(begin, begin + period.days)]
         pieces: list[tuple[int, float | None]] = []
         begin, value = period.first, None
         for day, following in self.points:
@@ -121,16 +123,22 @@ class Series:
         pieces.append(((period.last - begin).days + 1, value))
         return pieces
 
-    def _at(self, day: date) -> float | None:
+    @cached_property
+    def _corners(self) -> tuple[list[int], list[float]]:
+        """Days (as ordinals) and values of the points of a line."""
+        known = [(day.toordinal(), value) for day, value in self.points if day is not None]
+        return [day for day, _ in known], [value for _, value in known]
+
+    def _at_noon(self, day: int) -> float | None:
         """The value at noon of a day, on the line between the points around it."""
-        at = day.toordinal() + 0.5
-        known = [(d.toordinal(), v) for d, v in self.points if d is not None]
-        if at < known[0][0]:
+        days, values = self._corners
+        at = day + 0.5
+        i = bisect_right(days, at)
+        if i == 0:
             return None
-        for (x0, y0), (x1, y1) in zip(known, known[1:], strict=False):
-            if at <= x1:
-                return y0 + (y1 - y0) * (at - x0) / (x1 - x0)
-        return known[-1][1]
+        if i == len(days):
+            return values[-1]
+        return values[i - 1] + (values[i] - values[i - 1]) * (at - days[i - 1]) / (days[i] - days[i - 1])
 
     def mean(self, period: Period, before: float = 0.0) -> float:
         """Mean over the days of the period, each at its noon; `before` stands in before the first point."""

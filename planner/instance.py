@@ -6,6 +6,7 @@ these decimals are the model of record. Conditions on data are decided here, so 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -179,6 +180,7 @@ class Instance:
     groups: tuple[Group, ...]
     workloads: tuple[str, ...]
     demand: tuple[Values, ...]  # w, t [h100e]
+    scale_unit: float  # demand_scale is counted in parts of this power of ten, so that its coefficients stay near 1
     critical: Values
     unserved_price: tuple[float | None, ...]  # [USD/h100e/hour]
     compute: dict[tuple[int, str], Values]  # (w, accelerator) -> u G E per period [h100e/rack]
@@ -238,6 +240,7 @@ def build(inputs: Inputs) -> Instance:
     capital = tuple(_over(horizon, lambda t, p=p: capital_charge(p, t, rate)) for p in menu)
     metered = tuple(_over(horizon, lambda t, p=p: metered_energy(p, t, inputs)) for p in menu)
     none = (0.0,) * len(horizon)
+    needed = tuple(_over(horizon, w.demand.mean) for w in scenario.workload)
     cash = scenario.limits.budget_basis == "cash"
     energy = tuple(_over(horizon, lambda t, p=p: p.energy_rate * t.hours) for p in menu)
     intensity = {g: _over(horizon, lambda t, rows=rows: _mean(column(rows, "carbon"), t)) for g, rows in inputs.grids.items()}
@@ -258,7 +261,8 @@ def build(inputs: Inputs) -> Instance:
         classes=classes(inputs, menu, any(s.of == "compute" for s in shares)),
         groups=groups,
         workloads=tuple(w.id for w in scenario.workload),
-        demand=tuple(_over(horizon, w.demand.mean) for w in scenario.workload),
+        demand=needed,
+        scale_unit=_power_of_ten(max(map(max, needed))) if scenario.objective.name == "demand_scale" else 1.0,
         critical=tuple(w.critical for w in scenario.workload),
         unserved_price=tuple(w.unserved for w in scenario.workload),
         compute={(i, a): yields[w.kind, a] for i, w in enumerate(scenario.workload) for a in inputs.accelerators if (w.kind, a) in yields},
@@ -294,6 +298,10 @@ def build(inputs: Inputs) -> Instance:
 
 def _over(horizon: Iterable[Period], value: Callable[[Period], float]) -> Values:
     return tuple(record(value(t)) for t in horizon)
+
+
+def _power_of_ten(value: float) -> float:
+    return 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
 
 
 def _sum(a: Values, b: Values) -> Values:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from planner.formulation import Model
+from planner.instance import Instance
 from planner.plan import Plan
 from planner.report import MILLION, Table
 
@@ -57,6 +58,12 @@ OBJECTIVE_UNITS = {
 }  # fmt: skip
 
 
+def objective_unit(data: Instance) -> tuple[str, float]:
+    """The unit of the objective, and how many of it one unit of the programme's objective is."""
+    unit, size = OBJECTIVE_UNITS[data.objective]
+    return unit, size / data.scale_unit
+
+
 @dataclass(frozen=True)
 class Limit:
     """One row of constraints.csv. `worth` is None where the solver gave no prices."""
@@ -76,7 +83,7 @@ class Limit:
 def limits(model: Model, plan: Plan) -> Iterator[Limit]:
     """Every user-facing row in the order of the formulation."""
     program, data = model.program, model.instance
-    money, size = OBJECTIVE_UNITS[data.objective]
+    money, size = objective_unit(data)
     for i, (rule, *key) in enumerate(program.rows):
         family = FAMILIES.get(rule)
         if family is None:

@@ -86,7 +86,7 @@ def interpret(model: Model, solution: Solution) -> Plan:
         online=online,
         use=work,
         unserved={(w, t): value("unserved", w, t) for w, _ in enumerate(data.workloads) for t in data.times},
-        scale=value("scale") if data.objective == "demand_scale" else 1.0,
+        scale=value("scale") / data.scale_unit if data.objective == "demand_scale" else 1.0,
         allotted={key: value("allotted", *key) for key in v.allotted},
         shortfall={c.index: value("shortfall", c.index) for c in data.commitments},
         licensed={key: amount for key in v.licensed if (amount := value("licensed", *key)) > DUST},

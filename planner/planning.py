@@ -181,11 +181,10 @@ def manifest(result: Result, folder: Path) -> dict[str, Any]:
 
 
 def _objective_value(result: Result) -> float | None:
-    from planner.limits import OBJECTIVE_UNITS
+    from planner.limits import objective_unit
 
-    name = result.inputs.scenario.objective.name
-    value = result.solution.objective * OBJECTIVE_UNITS[name][1]
-    return -value if name == "demand_scale" else value
+    value = result.solution.objective * objective_unit(result.model.instance)[1]
+    return -value if result.model.instance.objective == "demand_scale" else value
 
 
 def scenario_reference(inputs: Inputs, folder: Path) -> str:

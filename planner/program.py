@@ -6,6 +6,7 @@ taken from PuLP's own expressions, so what is solved is what was written.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,33 @@ import pulp
 from planner.errors import InputFault
 
 Key = tuple[Any, ...]
+Term = tuple[float, Any]  # a coefficient and what it multiplies: a variable, an expression or a number
 SMALLEST, LARGEST = 1e-6, 1e6
+
+
+def total(terms: Iterable[Term]) -> Any:
+    """Σ coefficient · thing as one PuLP expression, made in one step: adding term by term copies the sum at every step."""
+    sums: dict[str, list[Any]] = {}
+    constant = 0.0
+    for c, thing in terms:
+        if isinstance(thing, pulp.LpVariable):
+            pairs = ((thing, 1.0),)
+        elif isinstance(thing, (int, float)):
+            constant += c * thing
+            continue
+        else:
+            constant += c * thing.constant
+            pairs = thing.items()
+        for variable, inner in pairs:
+            entry = sums.get(variable.name)
+            if entry is None:
+                sums[variable.name] = [variable, c * inner]
+            else:
+                entry[1] += c * inner
+    made = {variable: c for variable, c in sums.values()}
+    if hasattr(pulp.LpAffineExpression, "from_dict"):  # PuLP 4
+        return pulp.LpAffineExpression.from_dict(made, constant=constant)
+    return pulp.LpAffineExpression(made, constant=constant)
 
 
 @dataclass

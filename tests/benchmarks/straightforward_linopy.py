@@ -28,9 +28,9 @@ def solve(path: str, time_limit: float | None = None) -> Result:
     solved = time.perf_counter()
     status = {"optimal": "optimal", "time_limit": "stopped"}.get(condition, condition)
     values = model.variables["use"].solution.values if status == "optimal" else np.zeros(0)
-    objective = float(model.objective.value) if status == "optimal" else float("nan")
+    objective = float(model.objective.value or 0.0) if status == "optimal" else float("nan")
     fetched = time.perf_counter()
-    matrix = model.matrices.A
+    matrix: Any = model.matrices.A
     seconds = {"read": read - begun, "build": built - read, "solve": solved - built, "values": fetched - solved}
     return Result(status, objective, (matrix.shape[1], matrix.shape[0], matrix.nnz), seconds, values)
 
@@ -39,8 +39,7 @@ def build(d: Data) -> linopy.Model:
     """The model with its objective."""
     n = len(d.months)
     workloads, sites, accelerators = list(d.workloads), list(d.inputs.sites), list(d.inputs.accelerators)
-    w, s, a, t = (("w", workloads), ("s", sites), ("a", accelerators), ("t", list(range(n))))
-    coords = dict((w, s, a, t))
+    coords: dict[str, list[Any]] = {"w": workloads, "s": sites, "a": accelerators, "t": list(range(n))}
     at = {(site, offer): (sites.index(site), accelerators.index(d.offers[offer].accelerator)) for site, offer in d.places}
 
     def array(*names: str) -> xr.DataArray:

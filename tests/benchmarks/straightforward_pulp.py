@@ -36,7 +36,7 @@ def solve(path: str, time_limit: float | None = None) -> Result:
 def outcome(engine: Any) -> str:
     """What HiGHS says; PuLP's own status calls a run that was cut off optimal."""
     found = {highspy.HighsModelStatus.kOptimal: "optimal", highspy.HighsModelStatus.kTimeLimit: "stopped"}
-    return found.get(engine.getModelStatus(), engine.modelStatusToString(engine.getModelStatus()))
+    return found.get(engine.getModelStatus()) or str(engine.modelStatusToString(engine.getModelStatus()))
 
 
 def build(d: Data) -> tuple[Any, dict[tuple[str, str, str, int], Any]]:
@@ -50,7 +50,8 @@ def build(d: Data) -> tuple[Any, dict[tuple[str, str, str, int], Any]]:
     problem = pulp.LpProblem("straightforward", pulp.LpMinimize)
 
     def variables(name: str, keys: list[Any]) -> dict[Any, Any]:
-        return problem.add_variable_dicts(name, keys, lowBound=0)
+        made: dict[Any, Any] = problem.add_variable_dicts(name, keys, lowBound=0)
+        return made
 
     stock = [(s, o, t) for s, o in SO for t in months if t >= d.opens[o]]
     use = variables("use", [(w, s, o, t) for w in W for s, o, t in stock if (w, s, o) in d.serves])

@@ -1,0 +1,100 @@
+"""Small worlds for tests, made of blocks of TOML that a case replaces, and ways to ask about their model.
+
+The plain world is that of tests/test_oracle.py: one year (2027: 365 days, 8760 h) at 0 %, one site of 10 MW with a PUE of 1.25,
+racks of 10 gpu and 100 kW (0.125 MW at the facility) that do 20 h100e, at 2 USD per gpu and hour (175,200 USD a rack and year),
+and a demand of 200 h100e, so 10 racks. An h100e that is missing all year costs 43,800 USD where the case has the block UNSERVED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import highspy
+
+from planner import formulation, instance, planning
+from planner.formulation import Model
+from planner.limits import OBJECTIVE_UNITS
+from planner.solve import load
+from tests.test_oracle import BLOCKS
+
+Fixing = Mapping[tuple[Any, ...], float]
+
+
+def scenario(**blocks: str) -> str:
+    """The plain world with some blocks replaced."""
+    assert not set(blocks) - set(BLOCKS), f"no such block: {set(blocks) - set(BLOCKS)}"
+    return "schema = 1\nprofiles = []\n" + "\n".join({**BLOCKS, **blocks}.values()) + "\n"
+
+
+def plan(text: str, overrides: Sequence[str] = ()) -> planning.Result:
+    """What a scenario given as text comes to."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "world.toml"
+        path.write_text(text, encoding="utf-8")
+        return planning.plan_scenario(str(path), overrides)
+
+
+def model(text: str) -> Model:
+    """The model of a scenario given as text."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "world.toml"
+        path.write_text(text, encoding="utf-8")
+        inputs, _ = planning.prepare(str(path))
+    return formulation.build(instance.build(inputs))
+
+
+def value(result: planning.Result) -> float:
+    """The objective in the unit of the tables (USD, MW, MWh, t, h100e·h, a plain scale); infinite where nothing fits."""
+    name = result.inputs.scenario.objective.name
+    if result.status == "infeasible":
+        return float("inf")
+    assert result.status == "optimal", result.status
+    return result.solution.objective * OBJECTIVE_UNITS[name][1] * (-1 if name == "demand_scale" else 1)
+
+
+def least(made: Model, fixed: Fixing | None = None, without: Collection[str] = ()) -> float:
+    """The objective of a model with some columns fixed and the rows of some rules left out.
+
+    Infinite where nothing fits, minus infinity where it is unbounded. In million USD, or the unit of the objective's column.
+    """
+    costs, constant = made.program.terms(made.objective)
+    engine = load(made.program, costs, constant)
+    for key, amount in (fixed or {}).items():
+        engine.changeColBounds(made.program.columns.index(key), amount, amount)
+    for i, (rule, *_) in enumerate(made.program.rows):
+        if rule in without:
+            engine.changeRowBounds(i, -highspy.kHighsInf, highspy.kHighsInf)
+    engine.setOptionValue("presolve", "off")  # so that infeasible and unbounded are told apart
+    engine.run()
+    status, kinds = engine.getModelStatus(), highspy.HighsModelStatus
+    if status == kinds.kOptimal:
+        return float(engine.getInfo().objective_function_value)
+    assert status in (kinds.kInfeasible, kinds.kUnbounded), status
+    return float("inf") if status == kinds.kInfeasible else float("-inf")
+
+
+def written(made: Model) -> str:
+    """The linear programme as text that does not depend on PuLP: objective, rows in order, bounds, integers."""
+    program = made.program
+    names = [_name(key) for key in program.columns]
+    costs, constant = program.terms(made.objective)
+    lines = ["minimize", "  " + _sum(enumerate(costs), names) + (f" {constant:+.12g}" if constant else ""), "subject to"]
+    for i, key in enumerate(program.rows):
+        span = range(program.starts[i], program.starts[i + 1])
+        terms = ((program.indices[j], program.coefficients[j]) for j in span)
+        sense = {-1: "<=", 0: "=", 1: ">="}[program.senses[i]]
+        lines.append(f"  {_name(key)}: {_sum(terms, names)} {sense} {program.rhs[i] + 0.0:.12g}")
+    bounds = [f"  {name} <= {up:.12g}" for name, up in zip(names, program.upper, strict=True) if up != float("inf")]
+    whole = [f"  {name}" for name, integer in zip(names, program.integer, strict=True) if integer]
+    return "\n".join([*lines, *(["bounds", *bounds] if bounds else []), *(["integer", *whole] if whole else []), "end"]) + "\n"
+
+
+def _name(key: tuple[Any, ...]) -> str:
+    return f"{key[0]}({','.join(str(part).replace(' ', '_') for part in key[1:])})"
+
+
+def _sum(terms: Iterable[tuple[int, float]], names: Sequence[str]) -> str:
+    return " ".join(f"{'-' if c < 0 else '+'} {abs(c):.12g} {names[j]}" for j, c in sorted(terms) if c) or "0"
