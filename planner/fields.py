@@ -167,6 +167,31 @@ class NamesField(Plain):
 
 
 @dataclass(frozen=True)
+class CellsField(Plain):
+    """Months or hours: `12;1-2`, single numbers and ranges with `;` between them; blank means all."""
+
+    first: int
+    last: int
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["string", "integer"], "examples": ["0-5;22-23" if self.first == 0 else "12;1-2"]}
+
+    def read(self, value: object, currencies: Currencies) -> frozenset[int]:
+        found: set[int] = set()
+        for part in str(value).split(";"):
+            match = re.fullmatch(r"\s*(\d{1,2})\s*(?:-\s*(\d{1,2})\s*)?", part)
+            if not match:
+                raise fault(f"`{value}` is not a list of numbers and ranges", f"e.g. {self.schema()['examples'][0]}")
+            begin, end = int(match[1]), int(match[2] or match[1])
+            if not self.first <= begin <= end <= self.last:
+                raise fault(f"`{part.strip()}` does not lie in {self.first} to {self.last}", "ranges run upwards; write 12;1-2 for a winter")
+            if found & set(range(begin, end + 1)):
+                raise fault(f"`{value}` names a number twice", "name each once")
+            found |= set(range(begin, end + 1))
+        return frozenset(found)
+
+
+@dataclass(frozen=True)
 class SeriesField(Plain):
     """A value over time: one value, a list of steps `{ from, value }`, or `{ interpolate = "linear", points = [...] }`."""
 

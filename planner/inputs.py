@@ -24,9 +24,12 @@ from planner.profiles import (
     Grid,
     Licence,
     Offer,
+    PowerSource,
     Provider,
+    Shape,
     Site,
     SitePower,
+    Slice,
     Supply,
 )
 from planner.reading import Document, Source
@@ -55,6 +58,9 @@ class Inputs:
     export_classes: Mapping[str, tuple[ExportClass, ...]]
     export_rules: tuple[ExportRule, ...]
     licences: tuple[Licence, ...]
+    slices: tuple[Slice, ...]  # of the chosen set; empty: one slice
+    shapes: Mapping[str, tuple[Shape, ...]]
+    power_sources: tuple[PowerSource, ...]  # at selected sites and on their grids
     files: tuple[Source, ...]
     root: Node
     everything: Mapping[str, tuple[Record, ...]]  # all rows before selection, for foreign keys
@@ -124,6 +130,7 @@ def assemble(document: Document) -> Inputs:
             what = f"contract {row.id} is left out with its provider {row.provider}"
             remarks.append(Finding(row.where.at(f"contract.{row.id}"), what, severity="warning"))
     power = _by(table("site_power", SitePower), "site")
+    grids = {site.grid for site in sites.values()}
     return Inputs(
         name=document.name,
         scenario=scenario,
@@ -141,6 +148,9 @@ def assemble(document: Document) -> Inputs:
         export_classes=_by(table("export_classes", ExportClass), "id"),
         export_rules=table("export_rules", ExportRule),
         licences=table("licences", Licence),
+        slices=tuple(row for row in table("slices", Slice) if row.set_ == scenario.energy.slices),
+        shapes=_by(table("shapes", Shape), "id"),
+        power_sources=tuple(row for row in table("power_sources", PowerSource) if row.site in sites or row.grid in grids),
         files=document.files,
         root=document.root,
         everything=rows,

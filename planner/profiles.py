@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from planner.fields import (
+    CellsField,
     Currencies,
     Day,
     Id,
@@ -48,6 +49,7 @@ class Accelerator(Record):
     chips_per_rack: Annotated[float, Quantity("gpu/rack", strict=True, example="72 gpu/rack")]
     rack_power: Annotated[float, Quantity("MW/rack", basis="IT", strict=True, example="132 kW/rack")]
     average_load: Share = 1.0
+    idle_load: Share = Field(1.0, description="share of the load drawn by a rack that is online and idle")
     throughput: dict[str, float] = Field(default_factory=dict, description="h100e per gpu, by kind of workload")
     memory: Annotated[float, Quantity("GB/gpu")] | None = None
     memory_bandwidth: Annotated[float, Quantity("TB/s/gpu")] | None = None
@@ -123,6 +125,8 @@ class Grid(Record):
     price: Annotated[float, Quantity("USD/MWh", low=None, example="65 USD/MWh")] | None = None
     carbon: Annotated[float, Quantity("t/MWh", example="400 g/kWh")] | None = None
     headroom: Power | None = None
+    price_shape: Id | None = None
+    carbon_shape: Id | None = None
 
 
 class Country_(Record):
@@ -300,6 +304,72 @@ class Licence(Record):
         return self
 
 
+class Slice(Record):
+    """A part of the year: some months and some hours of the day. Every cell of 12 × 24 lies in exactly one slice of a set."""
+
+    set_: Id = Field(alias="set")
+    id: Id
+    months: Annotated[frozenset[int], CellsField(1, 12)] = frozenset(range(1, 13))
+    hours: Annotated[frozenset[int], CellsField(0, 23)] = frozenset(range(24))
+
+
+class Shape(Record):
+    """A value for some months and hours; rows of one id cover every cell of 12 × 24 once. A shape multiplies, it is not normalised."""
+
+    id: Id
+    months: Annotated[frozenset[int], CellsField(1, 12)] = frozenset(range(1, 13))
+    hours: Annotated[frozenset[int], CellsField(0, 23)] = frozenset(range(24))
+    value: Annotated[float, Number(None)]
+
+
+FIRM = ("gas", "fuel_cell", "nuclear")
+
+
+class PowerSource(Record):
+    """Power beside the grid connection of a site, or bought over a grid: what is there, what can be built, what it costs."""
+
+    id: Id
+    kind: Literal["grid", "ppa", "solar", "wind", "gas", "fuel_cell", "nuclear", "battery"]
+    site: Id | None = None
+    grid: Id | None = None
+    from_: Day | None = Field(None, alias="from")
+    to: Day | None = None
+    capacity: Power = 0.0
+    max_build: Power = 0.0
+    lead_time: Annotated[float, Quantity("year", example="1.5 year")] = 0.0
+    capex: Annotated[float, Quantity("USD/MW", example="2400 USD/kW")] = 0.0
+    lifetime: Annotated[float, Quantity("year", strict=True, example="20 year")] | None = None
+    fixed_om: Annotated[float, Quantity("USD/MW/year", example="25 USD/kW/year")] = 0.0
+    variable_cost: Annotated[float, Quantity("USD/MWh", low=None, example="35 USD/MWh")] = 0.0
+    carbon: Annotated[float, Quantity("t/MWh", example="490 g/kWh")] = 0.0
+    water: Annotated[float, Quantity("L/kWh", example="0.8 L/kWh")] = 0.0
+    shape: Id | None = None
+    min_take: Share = 0.0
+    duration: Annotated[float, Quantity("hour", strict=True, example="4 hour")] | None = None
+    efficiency: Annotated[float, Number(0, 1, strict=True)] | None = None
+    firm: Share | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PowerSource:
+        ordered(self.from_, self.to, "from and to")
+        if (self.site is None) == (self.grid is None):
+            raise fault("a power source stands at a site or on a grid", "fill exactly one of the two columns")
+        if self.kind == "battery" and (self.duration is None or self.efficiency is None or self.site is None):
+            raise fault("a battery needs duration and efficiency, and stands at a site", 'e.g. duration = "4 hour", efficiency = 0.86')
+        if self.kind != "battery" and (self.duration is not None or self.efficiency is not None):
+            raise fault(f"duration and efficiency are of batteries, not of {self.kind}", "leave them out")
+        if self.max_build and self.capex and self.lifetime is None:
+            raise fault("capex is paid over a lifetime that is missing", 'add lifetime, e.g. "20 year"')
+        if not self.capacity and not self.max_build:
+            raise fault("has neither capacity nor max_build", "give one of them, or drop the row")
+        return self
+
+    @property
+    def firmness(self) -> float:
+        """The share of its capacity that counts at rated load."""
+        return self.firm if self.firm is not None else float(self.kind in FIRM)
+
+
 @dataclass(frozen=True)
 class Table:
     """A profile table: its record, its name in a scenario (`[[site]]`), and the columns that make the key of a row."""
@@ -331,5 +401,8 @@ TABLES = {
         Table("export_classes", ExportClass, "export_class", ("id",), grouped=True),
         Table("export_rules", ExportRule, "export_rule", ("id",)),
         Table("licences", Licence, "licence", ("id",)),
+        Table("slices", Slice, "slice", ("set", "id")),
+        Table("shapes", Shape, "shape", ("id",), grouped=True),
+        Table("power_sources", PowerSource, "power_source", ("id",)),
     )
 }

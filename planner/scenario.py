@@ -74,6 +74,8 @@ class Workload(Record):
     min_scale_up_domain: Annotated[float, Quantity("gpu", example="72 gpu")] | None = None
     min_memory: Annotated[float, Quantity("GB/gpu", example="180 GB/gpu")] | None = None
     critical: Share = 0.0
+    demand_shape: Id | None = None
+    flexible: Literal["no", "day", "period"] = "no"
 
 
 class Route(Record):
@@ -170,6 +172,13 @@ class Objective(Record):
         return self.maximize or self.minimize or "cost"
 
 
+class Energy(Record):
+    """The slices of the year that the plan resolves, and whether racks may exceed a site's power and be throttled."""
+
+    slices: Id | None = None
+    oversubscribe: bool = False
+
+
 class Solve(Record):
     """How to solve."""
 
@@ -203,6 +212,7 @@ class Scenario(Record):
     resilience: Resilience | None = None
     export_control: ExportControl = ExportControl()
     objective: Objective = Objective()
+    energy: Energy = Energy()
     solve: Solve = Solve()
     assumption: tuple[Assumption, ...] = ()
 
