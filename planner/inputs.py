@@ -148,9 +148,11 @@ def assemble(document: Document) -> Inputs:
         export_classes=_by(table("export_classes", ExportClass), "id"),
         export_rules=table("export_rules", ExportRule),
         licences=table("licences", Licence),
-        slices=tuple(row for row in table("slices", Slice) if row.set_ == scenario.energy.slices),
+        slices=tuple(row for row in table("slices", Slice) if scenario.energy and row.set_ == scenario.energy.slices),
         shapes=_by(table("shapes", Shape), "id"),
-        power_sources=tuple(row for row in table("power_sources", PowerSource) if row.site in sites or row.grid in grids),
+        power_sources=tuple(
+            row for row in table("power_sources", PowerSource) if scenario.energy and (row.site in sites or row.grid in grids)
+        ),
         files=document.files,
         root=document.root,
         everything=rows,

@@ -212,7 +212,7 @@ class Scenario(Record):
     resilience: Resilience | None = None
     export_control: ExportControl = ExportControl()
     objective: Objective = Objective()
-    energy: Energy = Energy()
+    energy: Energy | None = None
     solve: Solve = Solve()
     assumption: tuple[Assumption, ...] = ()
 
