@@ -73,19 +73,19 @@ def years_between(origin: date, day: date) -> float:
 
 def mean_discount(period: Period, origin: date, rate: float) -> float:
     """δ: the mean of (1+rate)^−τ over the period, τ in years from `origin`."""
-    if rate == 0:
-        return 1.0
     force = math.log1p(rate)
     begin = years_between(origin, period.first)
     length = period.days / DAYS_PER_YEAR
+    if force * length == 0:
+        return 1.0
     return math.exp(-force * begin) * -math.expm1(-force * length) / (force * length)
 
 
 def capital_recovery(rate: float, lifetime: float) -> float:
     """CRF: what one unit of capital costs per year, paid continuously over `lifetime` years; 1/lifetime at rate 0."""
-    if rate == 0:
-        return 1.0 / lifetime
     force = math.log1p(rate)
+    if force * lifetime == 0:
+        return 1.0 / lifetime
     return force / -math.expm1(-force * lifetime)
 
 

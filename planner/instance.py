@@ -554,14 +554,17 @@ def _pools(inputs: Inputs, menu: tuple[Position, ...], commitments: tuple[Commit
     members: dict[tuple[tuple[int, float], ...], list[tuple[int, int]]] = {}
     end = inputs.scenario.horizon.end
     for p in menu:
-        for t in inputs.horizon:
+        counts = [
+            c
+            for c in commitments
+            if c.contract.provider == p.site.provider
+            and (p.offer.contract == c.contract.id if p.offer.contract else in_scope(c.contract, p))
+        ]
+        for t in inputs.horizon if counts else ():
             key = tuple(
                 (c.index, record(days / t.days))
-                for c in commitments
-                if c.contract.provider == p.site.provider
-                and (c.label == "term" or int(c.label) == t.year)
-                and (p.offer.contract == c.contract.id if p.offer.contract else in_scope(c.contract, p))
-                and (days := overlap_days(c.contract.start, c.contract.end or end, t))
+                for c in counts
+                if c.label in ("term", str(t.year)) and (days := overlap_days(c.contract.start, c.contract.end or end, t))
             )
             if key:
                 members.setdefault(key, []).append((p.index, t.index))

@@ -16,7 +16,7 @@ import highspy
 
 from planner import formulation, instance, planning
 from planner.formulation import Model
-from planner.limits import OBJECTIVE_UNITS
+from planner.limits import objective_unit
 from planner.solve import load
 from tests.test_oracle import BLOCKS
 
@@ -48,11 +48,16 @@ def model(text: str) -> Model:
 
 def value(result: planning.Result) -> float:
     """The objective in the unit of the tables (USD, MW, MWh, t, h100e·h, a plain scale); infinite where nothing fits."""
-    name = result.inputs.scenario.objective.name
     if result.status == "infeasible":
         return float("inf")
     assert result.status == "optimal", result.status
-    return result.solution.objective * OBJECTIVE_UNITS[name][1] * (-1 if name == "demand_scale" else 1)
+    return worth(result.model, result.solution.objective)
+
+
+def worth(made: Model, objective: float) -> float:
+    """The objective of a programme in the unit of the tables."""
+    sign = -1 if made.instance.objective == "demand_scale" else 1
+    return sign * objective * objective_unit(made.instance)[1]
 
 
 def least(made: Model, fixed: Fixing | None = None, without: Collection[str] = ()) -> float:
