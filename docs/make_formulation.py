@@ -99,7 +99,9 @@ def stated(function: FunctionType) -> tuple[list[Rule], str]:
     for line in lines:
         match = RULE.fullmatch(line)
         if match is None:
-            raise ValueError(f"{function.__name__}: this line is not `(number)  equation   [unit; unit of the dual]   rows`: {line}")
+            raise ValueError(
+                f"{function.__name__}: this line is not `(number)  equation   [unit; unit of the dual]   rows`: {line}"
+            )
         names = tuple(match["rows"].split(", ")) if match["rows"] else ()
         found.append(Rule(match["number"], match["equation"], match["unit"], match["dual"], names, function.__name__))
     return found, " ".join(note.split())

@@ -164,7 +164,7 @@ def scenario_names(inputs: Inputs) -> Iterator[Finding]:
                 if item not in names:
                     yield _unknown(_at(inputs, "workload", i, name), SINGULAR[name], item, names)
     for i, route in enumerate(inputs.scenario.route):
-        targets = (("workload", seen), ("site", known["sites"]), ("provider", known["providers"]), ("country", countries))
+        targets = (("workload", {*seen}), ("site", known["sites"]), ("provider", known["providers"]), ("country", countries))
         for name, names in targets:
             value = getattr(route, name)
             if value is not None and value not in names:
@@ -261,17 +261,12 @@ def covers(inputs: Inputs) -> Iterator[Finding]:
         ("carbon", grid, f"site {site} stands on it and carbon is limited") for grid, site in sorted(sites) if needs_carbon
     ]
     for name, grid, why in {(name, grid): (name, grid, why) for name, grid, why in reversed(wanted)}.values():
-        rows = inputs.grids.get(grid, ())
-        series = column(rows, name)
-        if rows and (series is None or not series.covers(first)):
-            what = (
-                f"has no {name} on {first.first}, but {why}"
-                if series is None
-                else f"its {name} begins after {first.first}, but {why}"
-            )
-            yield Finding(
-                _row(rows[0], f"grid.{grid}.{name}"), what, f"add {name} from the first day of the horizon, or a blank `from`"
-            )
+        market = inputs.grids.get(grid, ())
+        series = column(market, name)
+        if market and (series is None or not series.covers(first)):
+            state = f"has no {name} on" if series is None else f"its {name} begins after"
+            fix = f"add {name} from the first day of the horizon, or a blank `from`"
+            yield Finding(_row(market[0], f"grid.{grid}.{name}"), f"{state} {first.first}, but {why}", fix)
     for name, rows in inputs.accelerators.items():
         for workload in inputs.scenario.workload:
             series = throughput(rows, workload.kind)

@@ -40,12 +40,10 @@ class Node:
         """The deepest node on `path` that exists."""
         node = self
         for step in path:
-            if isinstance(node.value, dict) and step in node.value:
-                node = node.value[step]
-            elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
-                node = node.value[step]
-            else:
+            inside = range(len(node.value)) if isinstance(node.value, list) else node.value
+            if not isinstance(node.value, (dict, list)) or step not in inside:
                 break
+            node = node.value[step]
         return node
 
 
@@ -126,7 +124,7 @@ _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 
 
 def _toml_lines(text: str) -> Iterator[tuple[Path_, int]]:
-    """Paths of keys and list elements with their lines, for a text that tomllib has accepted; the first line of a path is its place."""
+    """Paths of keys and list elements with their lines, for a text that tomllib has accepted; the first of a path counts."""
     line_at = _line_counter(text)
     counts: dict[Path_, int] = {}
     table: Path_ = ()

@@ -110,8 +110,8 @@ class Series:
     def steps(self, period: Period) -> list[tuple[int, float | None]]:
         """(days, value) pieces of a step series over the period; None before the first point."""
         if self.linear:
-            begin = period.first.toordinal()
-            return [(1, self._at_noon(day)) for day in range(begin, begin + period.days)]
+            noon = period.first.toordinal()
+            return [(1, self._at_noon(day)) for day in range(noon, noon + period.days)]
         pieces: list[tuple[int, float | None]] = []
         begin, value = period.first, None
         for day, following in self.points:

@@ -112,7 +112,7 @@ def locate(name: str) -> tuple[Path, str]:
     path = Path(name)
     if is_file(path):
         return path, name
-    if (found := bundled("inputs") / f"{path.name.removesuffix('.toml')}.toml") and path.parent == Path(".") and is_file(found):
+    if (found := bundled("inputs") / f"{path.name.removesuffix('.toml')}.toml") and path.parent == Path() and is_file(found):
         return found, f"inputs/{found.name}"
     if _is_dir(path):
         raise InputFault.one(f"`{name}` is a folder", "give the scenario file in it, e.g. scenario.toml")
@@ -377,7 +377,8 @@ def _folders(root: Node, reading: Reading) -> list[tuple[Path, str]]:
         elif isinstance(item.value, str):
             start, shown = beside.get(item.where.file, beside[reading.chain[-1][1]])
             if not _is_dir(start / item.value):
-                what = f"there is no folder `{item.value}` beside {Path(item.where.file).name if item.where.line else 'the scenario'}"
+                file = Path(item.where.file).name if item.where.line else "the scenario"
+                what = f"there is no folder `{item.value}` beside {file}"
                 raise InputFault.one(what, 'name folders relative to the scenario, or "bundled"', item.where)
             name = str(shown / item.value)
             folders.append((start / item.value, "./profiles" if name == "profiles" else name))
@@ -545,9 +546,10 @@ def _records(table: Table, rows: list[RawRow], currencies: Currencies, reading: 
         record = _record(table, row, currencies, reading)
         if record is not None:
             found.append(record)
-        elif all(cell.where.file.startswith(SET) for cell in row.cells.values()):
-            if any(f.what.endswith("is missing") for f in reading.findings[before:]):  # it was to change a row of the profiles
-                reading.findings[before:] = [_no_row(table, row, rows)]
+            continue
+        foreign = any(not cell.where.file.startswith(SET) for cell in row.cells.values())
+        if not foreign and any(f.what.endswith("is missing") for f in reading.findings[before:]):
+            reading.findings[before:] = [_no_row(table, row, rows)]  # it was to change a row of the profiles
     return tuple(found)
 
 

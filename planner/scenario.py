@@ -1,4 +1,4 @@
-"""What the user asks: horizon, money, workloads, limits, policy, objective. Frozen records, one per section of the scenario file."""
+"""What the user asks: horizon, money, workloads, limits, policy, objective; frozen records, one per section."""
 
 from __future__ import annotations
 

@@ -58,10 +58,17 @@ percent = 0.01
 """
 # what a user may write -> the word pint knows
 WORDS = {
-    **{w: w for w in "h hour minute day month quarter year s W kW MW GW TW Wh kWh MWh GWh TWh g kg t kt Mt Gt L GB TB".split()},
-    **{w: w for w in "USD gpu rack h100e TPP".split()},
-    **{w + "s": w for w in "hour minute day month quarter year gpu rack".split()},
-    **{"gpu-hour": "gpu*hour", "gpu-hours": "gpu*hour", "tonne": "t", "tonnes": "t", "liter": "L", "litre": "L", "%": "percent"},
+    **{w: w for w in ("h", "hour", "minute", "day", "month", "quarter", "year", "s", "W", "kW", "MW", "GW", "TW")},
+    **{w: w for w in ("Wh", "kWh", "MWh", "GWh", "TWh", "g", "kg", "t", "kt", "Mt", "Gt", "L", "GB", "TB")},
+    **{w: w for w in ("USD", "gpu", "rack", "h100e", "TPP")},
+    **{w + "s": w for w in ("hour", "minute", "day", "month", "quarter", "year", "gpu", "rack")},
+    "gpu-hour": "gpu*hour",
+    "gpu-hours": "gpu*hour",
+    "tonne": "t",
+    "tonnes": "t",
+    "liter": "L",
+    "litre": "L",
+    "%": "percent",
 }
 MULTIPLIERS = {"million": 10**6, "billion": 10**9, "trillion": 10**12}
 REFUSED = {

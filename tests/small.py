@@ -8,6 +8,7 @@ and a demand of 200 h100e, so 10 racks. An h100e that is missing all year costs 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,18 +32,24 @@ def scenario(**blocks: str) -> str:
 
 def plan(text: str, overrides: Sequence[str] = ()) -> planning.Result:
     """What a scenario given as text comes to."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "world.toml"
-        path.write_text(text, encoding="utf-8")
-        return planning.plan_scenario(str(path), overrides)
+    return planning.plan_scenario(_file(text), overrides)
+
+
+@cache
+def _folder() -> TemporaryDirectory[str]:
+    """One folder for all scenarios, as tables name the file that a number stands in."""
+    return TemporaryDirectory(prefix="planner-tests-")
+
+
+def _file(text: str) -> str:
+    path = Path(_folder().name) / "world.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
 
 
 def model(text: str) -> Model:
     """The model of a scenario given as text."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "world.toml"
-        path.write_text(text, encoding="utf-8")
-        inputs, _ = planning.prepare(str(path))
+    inputs, _ = planning.prepare(_file(text))
     return formulation.build(instance.build(inputs))
 
 
