@@ -1,22 +1,27 @@
 """What a user reads on the terminal: totals, the mix by provider and year, what binds, what is unserved, where the files are.
 
-On a terminal tables are drawn with rich; in a pipe the same text comes plain.
+A terminal gets bold heads, wrapped lines, and tables that are continued below where they are wider than the screen; a pipe gets
+the same text plain and unbroken. No number is ever cut.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from planner.errors import Finding
 from planner.horizon import years_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from planner.compare import Compared
     from planner.conflict import Conflict
     from planner.limits import Hardest
     from planner.planning import Result
@@ -30,21 +35,21 @@ RULES = {
     "country_power": "power cap of {}",
     "national_share": "share of the capacity of {}",
     "grid_headroom": "headroom of grid {}",
-    "contract_max_power": "power ceiling of contract {}",
-    "contract_min_power": "power floor of contract {}",
+    "contract_max_power": "power ceiling of {}",
+    "contract_min_power": "power floor of {}",
     "supply": "deliveries of {}",
     "supply_total": "total supply of {}",
     "offer_max": "maximum of offer {}",
-    "export_blocked": "export rule: nothing may be shipped to {}",
+    "export_blocked": "export ban: {}",
     "export_cap": "export cap {}",
     "export_max_share": "export share {}",
     "export_min_share": "export share {}",
     "licence": "export licence {}",
     "licence_need": "export licence need of {}",
-    "budget": "budget {}",
+    "budget": "budget",
     "provider_share_max": "largest share of {}",
     "provider_share_min": "least share of {}",
-    "carbon": "carbon cap {}",
+    "carbon": "carbon cap",
     "demand": "demand of {}",
     "resilience": "what must survive the loss of {}",
     "take_or_pay": "take-or-pay of {}",
@@ -54,78 +59,160 @@ RULES = {
 def console(stderr: bool = False) -> Console:
     """A console that draws on a terminal and writes plain, unbroken lines in a pipe. NO_COLOR is honoured."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty(), width=None if stream.isatty() else 160)
+    return Console(file=stream, highlight=False, soft_wrap=True, width=None if stream.isatty() else 160)
 
 
 def rule_name(rule: str, subject: str) -> str:
     return RULES.get(rule, rule + " {}").format(subject).strip()
 
 
+STEPS = {
+    "USD": ((1e12, "trillion USD"), (1e9, "billion USD"), (1e6, "million USD"), (1.0, "USD")),
+    "MW": ((1e3, "GW"), (1.0, "MW")),
+    "MWh": ((1e6, "TWh"), (1e3, "GWh"), (1.0, "MWh")),
+    "t": ((1e6, "Mt"), (1e3, "kt"), (1.0, "t")),
+    "h100e": ((1e6, "million h100e"), (1.0, "h100e")),
+    "h100e·h": ((1e9, "billion h100e·h"), (1e6, "million h100e·h"), (1.0, "h100e·h")),
+}
+
+
 def amount(value: float, unit: str) -> str:
-    """A number with its unit at a readable size: 1,234.5 billion USD, 27.3 GW, 3.2 TWh."""
-    steps = {
-        "USD": ((1e12, "trillion USD"), (1e9, "billion USD"), (1e6, "million USD"), (1.0, "USD")),
-        "MW": ((1e3, "GW"), (1.0, "MW")),
-        "MWh": ((1e6, "TWh"), (1e3, "GWh"), (1.0, "MWh")),
-        "t": ((1e6, "Mt"), (1e3, "kt"), (1.0, "t")),
-        "h100e": ((1e6, "million h100e"), (1.0, "h100e")),
-        "h100e·h": ((1e9, "billion h100e·h"), (1e6, "million h100e·h"), (1.0, "h100e·h")),
-    }.get(unit, ((1.0, unit),))
+    """A number with its unit at a readable size: 595.7 billion USD, 27.30 GW, 3.200 TWh."""
+    steps = STEPS.get(unit, ((1.0, unit),))
     for size, name in steps:
-        if abs(value) >= size:
-            return f"{number(value / size)} {name}"
-    return f"{number(value)} {steps[-1][1]}"
+        if abs(value) >= size * (1 - 5e-5):
+            return f"{number(value / size)} {name}".strip()
+    return f"{number(value)} {steps[-1][1]}".strip()
 
 
 def number(value: float) -> str:
-    """Three or four digits that matter, thousands separated."""
-    if value == 0 or abs(value) >= 1000:
+    """Four digits that matter (three below one), thousands separated."""
+    size = abs(value)
+    if size == 0 or size >= 999.95:
         return f"{value:,.0f}"
-    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
+    return f"{value:.1f}" if size >= 99.995 else f"{value:.2f}" if size >= 9.9995 else f"{value:.3f}" if size >= 1 else f"{value:.3g}"
+
+
+# --- drawing ----------------------------------------------------------------------------------------------------------
 
 
 def draw(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], out: Console, left: int = 1) -> None:
-    """A table: the first `left` columns left-aligned, the others right."""
-    boxed = out.is_terminal
-    drawn = RichTable(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold" if boxed else "")
-    for i, column in enumerate(columns):
-        drawn.add_column(column, justify="left" if i < left else "right", no_wrap=True)
-    for row in rows:
-        drawn.add_row(*row)
-    out.print(drawn)
+    """A table: the first `left` columns to the left, the others to the right. Columns beyond the screen are continued below."""
+    body = [list(row) for row in rows]
+    widths = [max(cell_len(row[i]) for row in [list(columns), *body]) for i in range(len(columns))]
+    if title:
+        say(title, out, "bold")
+    first = True
+    for block in _blocks(widths, out.width if out.is_terminal else None):
+        if not first:
+            out.print()
+        first = False
+        for i, row in enumerate([list(columns), *body]):
+            line = "  ".join(_padded(row[j], widths[j], j >= left) for j in block).rstrip()
+            out.print(Text(line, style="bold" if i == 0 else ""))
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    room = " " * (width - cell_len(text))
+    return room + text if right else text + room
+
+
+def _blocks(widths: Sequence[int], room: int | None) -> list[list[int]]:
+    """Columns by screen: the first one leads every block."""
+    blocks = [[0]]
+    for i, width in enumerate(widths[1:], 1):
+        used = sum(widths[j] + 2 for j in blocks[-1])
+        if room is not None and used + width > room and len(blocks[-1]) > 1:
+            blocks.append([0])
+        blocks[-1].append(i)
+    return blocks
+
+
+def say(text: str, out: Console, style: str = "", indent: str = "") -> None:
+    """A line, wrapped on a terminal with its continuation indented."""
+    lines = textwrap.wrap(text, out.width, subsequent_indent=indent, break_on_hyphens=False) if out.is_terminal else [text]
+    for line in lines or [""]:
+        out.print(Text(line, style=style))
+
+
+def facts(pairs: Iterable[tuple[str, str]], out: Console) -> None:
+    """Names and values below each other."""
+    found = list(pairs)
+    width = max((len(name) for name, _ in found), default=0) + 2
+    for name, value in found:
+        say(name.ljust(width) + value, out, indent=" " * width)
+
+
+def show_table(table: Table, out: Console, names: int | None = None) -> None:
+    """Any table, numbers shortened; the first `names` columns (all, if not said) to the left."""
+    cells = [[_cell(value) for value in row] for row in table.rows]
+    draw("", table.columns, cells, out, left=len(table.columns) if names is None else names)
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else number(value) if isinstance(value, float) else str(value)
+
+
+# --- the answer -------------------------------------------------------------------------------------------------------
 
 
 def show(result: Result, folder: str | None, out: Console) -> None:
     """The answer of `planner solve`."""
     from planner.limits import hardest
 
-    scenario, totals = result.inputs.scenario, result.totals
-    objective = scenario.objective.name
-    audit = result.audit
-    state = f"{result.status}" + (f", gap {result.solution.gap:.2%}" if result.solution.gap else "")
-    verified = f"audit passed ({audit.checked:,} checks)" if audit and audit.passed else "AUDIT FAILED"
-    out.print(Text(f"{scenario.name or result.inputs.name}: {state}, {verified}", style="bold"))
-    cost = f"cost {amount(totals['cost_usd'], 'USD')} (discounted at {scenario.money.discount_rate:.1%} a year)"
-    out.print(f"{cost}, spend {amount(totals['spend_usd'], 'USD')}, take-or-pay shortfall {amount(totals['shortfall_usd'], 'USD')}")
-    if objective == "demand_scale":
-        out.print(f"demand can be scaled by {totals['demand_scale']:.4f} before a limit stops it")
-    peak = max((row for row in result.table("power").rows if row[1] == "fleet"), key=lambda row: row[3])
-    line = f"peak power {amount(totals['peak_power_mw'], 'MW')} ({peak[0]}), energy {amount(totals['energy_mwh'], 'MWh')}"
-    out.print(f"{line}, carbon {amount(totals['carbon_t'], 't')}")
+    say(result.inputs.scenario.name or result.inputs.name, out, "bold")
+    say(_standing(result), out)
+    out.print()
+    facts(_totals(result), out)
     out.print()
     _mix_by_year(result, out)
     out.print()
     _binding(hardest(list(result.limits)), result, out)
-    _unserved(result, out)
-    _rests_on(result, out)
-    if folder:
-        out.print(f"files: {folder}/ (mix.csv, allocation.csv, constraints.csv, sources.csv, plan.json and {len(result.tables) - 3} more)")
+    out.print()
+    facts([*_unserved(result), *_rests_on(result), _files(result, folder)], out)
+
+
+def _standing(result: Result) -> str:
+    """Optimal or not, and what the audit says."""
+    gap = result.solution.gap
+    if result.status == "optimal":
+        state = "optimal" + (f" within {gap:.2%}" if gap > 0 else "")
     else:
-        out.print("nothing was written; add -o DIR for the tables")
+        best = f", at most {gap:.2%} from the best" if 0 < gap < 10 else ""
+        state = f"{result.status} before proof: a plan that keeps all limits{best}"
+    audit = result.audit
+    return f"{state}; " + (f"audit passed ({audit.checked:,} checks)" if audit and audit.passed else "AUDIT FAILED")
+
+
+PARTS = {"route": "routes", "shortfall": "take-or-pay shortfall", "unserved": "unserved demand", "soft": "soft limits"}
+
+
+def _totals(result: Result) -> list[tuple[str, str]]:
+    scenario, totals = result.inputs.scenario, result.totals
+    rate = scenario.money.discount_rate
+    parts: dict[str, float] = {}
+    for _, _, item, _, discounted in result.table("cost").rows:
+        name = PARTS.get(item, "spend")
+        parts[name] = parts.get(name, 0.0) + discounted
+    big = [(name, value) for name, value in parts.items() if abs(value) >= 5e-4 * abs(totals["cost_usd"])]
+    cost = amount(totals["cost_usd"], "USD") + (f", discounted at {rate * 100:g} % a year" if rate else ", not discounted")
+    if len(big) > 1:
+        cost += ": " + " + ".join(f"{amount(value, 'USD')} {name}" for name, value in sorted(big, key=lambda part: -part[1]))
+    rows = [("cost", cost)]
+    rows.append(("spend", f"{amount(totals['spend_usd'], 'USD')} undiscounted; take-or-pay shortfall {amount(totals['shortfall_usd'], 'USD')}"))
+    peak = max((row for row in result.table("power").rows if row[1] == "fleet"), key=lambda row: row[3])
+    drawn = f"peak {amount(totals['peak_power_mw'], 'MW')} ({peak[0]}); energy {amount(totals['energy_mwh'], 'MWh')}"
+    rows.append(("power", f"{drawn}; carbon {amount(totals['carbon_t'], 't')}"))
+    objective = scenario.objective.name
+    if objective == "demand_scale":
+        rows.append(("demand", f"can be scaled by {totals['demand_scale']:.4f} before a limit stops it"))
+    elif objective != "cost":
+        rows.append(("least", f"{objective.replace('_', ' ')}, not cost, is minimised; cost breaks ties"))
+    return rows
 
 
 def _mix_by_year(result: Result, out: Console) -> None:
-    """Share of compute and mean power by provider and year, then spend over the horizon."""
+    """Share of compute and mean power by provider and year, and spend over the horizon, all in one unit each."""
     inputs = result.inputs
     years = years_of(inputs.horizon)
     label_year = {t.label: (t.year, t.hours) for t in inputs.horizon}
@@ -133,7 +220,7 @@ def _mix_by_year(result: Result, out: Console) -> None:
     power: dict[tuple[str, int], float] = {}
     spend: dict[str, float] = {}
     hours: dict[int, float] = {}
-    for _, (year, h) in label_year.items():
+    for year, h in label_year.values():
         hours[year] = hours.get(year, 0.0) + h
     for row in result.table("mix").rows:
         if row[0] in label_year:
@@ -141,93 +228,202 @@ def _mix_by_year(result: Result, out: Console) -> None:
             compute[row[1], year] = compute.get((row[1], year), 0.0) + row[4] * h
             power[row[1], year] = power.get((row[1], year), 0.0) + row[5] * h / hours[year]
             spend[row[1]] = spend.get(row[1], 0.0) + row[6]
-    shown = sorted(spend, key=lambda name: -spend[name])
-    rows = []
-    for name in shown:
-        cells = [name]
-        for year in years:
-            whole = sum(compute.get((other, year), 0.0) for other in shown)
-            share = compute.get((name, year), 0.0) / whole if whole else 0.0
-            cells.append(f"{share:.0%} {number(power.get((name, year), 0.0) / 1e3)} GW" if share or power.get((name, year)) else "-")
-        rows.append([*cells, amount(spend[name], "USD")])
-    totals = ["all"] + [f"{number(sum(power.get((n, y), 0.0) for n in shown) / 1e3)} GW" for y in years]
-    rows.append([*totals, amount(sum(spend.values()), "USD")])
-    draw("Mix: share of compute and mean power", ["provider", *map(str, years), "spend"], rows, out)
+    all_compute = {year: sum(compute.get((name, year), 0.0) for name in spend) for year in years}
+    all_power = {year: sum(power.get((name, year), 0.0) for name in spend) for year in years}
+    mw, power_unit, places = (1e3, "GW", 2) if max(all_power.values(), default=0.0) >= 1e3 else (1.0, "MW", 1)
+    whole = sum(spend.values())
+    usd, money = next(((size, name) for size, name in STEPS["USD"][1:] if abs(whole) >= size), (1.0, "USD"))
+
+    def cell(name: str, year: int) -> str:
+        drawn, share = power.get((name, year), 0.0), compute.get((name, year), 0.0)
+        if drawn <= 1e-6 and share <= 1e-6:
+            return "-"
+        return f"{share / all_compute[year] if all_compute[year] else 0.0:.0%} {drawn / mw:6.{places}f}"
+
+    def money_cell(value: float) -> str:
+        return f"{value / usd:,.{0 if usd == 1 else 1 if abs(whole) >= 100 * usd else 3}f}"
+
+    rows = [[name, *(cell(name, year) for year in years), money_cell(spend[name])] for name in sorted(spend, key=lambda name: -spend[name])]
+    rows.append(["all", *(f"{all_power[year] / mw:.{places}f}" for year in years), money_cell(whole)])
+    draw(f"Mix by year: share of compute, mean power in {power_unit}; spend in {money}", ["provider", *map(str, years), "spend"], rows, out)
 
 
 def _binding(found: Sequence[Hardest], result: Result, out: Console) -> None:
     if not result.plan or not result.plan.duals:
-        out.print("no shadow prices (whole racks, or a solver that gives none)")
+        say("no shadow prices (whole racks, stopped early, or a solver that gives none)", out)
         return
     if not found:
-        out.print("no limit binds")
+        say("no limit binds", out)
         return
     from planner.limits import OBJECTIVE_UNITS
 
-    out.print(Text("Limits that bind hardest (one more unit throughout would save)", style="bold"))
     unit = OBJECTIVE_UNITS[result.inputs.scenario.objective.name][0]
-    for i, limit in enumerate(found, 1):
-        size, name = (1000.0, "GW") if limit.unit == "MW" else (1e9, "billion USD") if limit.unit == "USD" else (1.0, limit.unit)
-        if limit.unit == "share":
-            size, name = 0.01, "percentage point"
+    rows = []
+    for limit in found:
+        size, name = UNIT_OF_ROOM.get(limit.unit, (1.0, limit.unit))
         when = limit.first if limit.first == limit.last else f"{limit.first} to {limit.last}"
-        worth = amount(limit.worth * size, unit)
-        out.print(f"  {i}. {rule_name(limit.rule, limit.subject)}, {when}: one more {name} saves {worth}")
+        rows.append([rule_name(limit.rule, limit.subject), when if when != "total" else "", name, amount(limit.worth * size, unit)])
+    draw("Limits that bind hardest, and what one more unit throughout saves", ["limit", "when", "one more", "saves"], rows, out, left=3)
 
 
-def _unserved(result: Result, out: Console) -> None:
-    """What is not served, by workload, and in which years."""
-    data = result.model.instance
+UNIT_OF_ROOM = {"MW": (1e3, "GW"), "USD": (1e9, "billion USD"), "share": (0.01, "percentage point"), "t": (1e6, "Mt")}
+
+
+def _unserved(result: Result) -> list[tuple[str, str]]:
+    """What is not served, by workload and when most, and what stands in its way."""
     parts = []
-    for w, name in enumerate(data.workloads):
-        missing = sum(result.plan.unserved[w, t] * data.periods[t].hours for t in data.times) if result.plan else 0.0
-        wanted = sum(data.demand[w][t] * data.periods[t].hours for t in data.times)
-        if missing > 1e-6 * max(1.0, wanted) and result.plan:
-            worst = max(data.times, key=lambda t: result.plan.unserved[w, t] / max(data.demand[w][t], 1e-9))  # type: ignore[union-attr]
-            share = result.plan.unserved[w, worst] / data.demand[w][worst]
-            parts.append(f"{name} {missing / wanted:.1%} (worst {share:.0%} in {data.periods[worst].label})")
-    out.print("unserved: " + ("; ".join(parts) if parts else "nothing"))
+    rows: dict[str, list[tuple[str, float, float]]] = {}
+    hours = {t.label: t.hours for t in result.inputs.horizon}
+    for period, workload, wanted, _, missing in result.table("demand").rows:
+        rows.setdefault(workload, []).append((period, wanted * hours[period], missing * hours[period]))
+    worst_of_all, most = "", 0.0
+    for workload, found in rows.items():
+        missing, wanted = sum(row[2] for row in found), sum(row[1] for row in found)
+        if missing > 1e-6 * max(1.0, wanted):
+            period, asked, short = max(found, key=lambda row: row[2] / max(row[1], 1e-9))
+            parts.append(f"{workload} {missing / wanted:.1%} (worst {short / asked:.0%} in {period})")
+            if short > most:
+                worst_of_all, most = period, short
+    if not parts:
+        return [("unserved", "nothing")]
+    return [("unserved", "; ".join(parts)), *_why(result, worst_of_all)]
 
 
-def _rests_on(result: Result, out: Console) -> None:
-    if result.grades:
-        parts = [f"{share:.0%} {level}" for level, share in result.grades.items() if share >= 0.005]
-        out.print("the cost rests on numbers that are: " + ", ".join(parts) + " (sources.csv)")
+def _why(result: Result, period: str) -> list[tuple[str, str]]:
+    """The limits with a price in a period, the dearest first; without prices nothing is said."""
+    if not result.plan or not result.plan.duals or result.inputs.scenario.objective.name != "cost":
+        return []
+    binding = [x for x in result.limits if x.period in (period, period[:4], "total") and x.binding and (x.worth or 0.0) > 0]
+    binding = [x for x in binding if x.rule not in ("demand", "resilience", "take_or_pay")]
+    if not binding:
+        return [("because", f"serving it in {period} costs more than the price of leaving it; no limit binds then")]
+    ranked = sorted(binding, key=lambda x: (-(x.worth or 0.0) * abs(x.limit), x.rule, x.subject))
+    names = [rule_name(x.rule, x.subject) for x in ranked[:2]]
+    more = f" and {len(ranked) - 2} more limits" if len(ranked) > 2 else ""
+    return [("because", f"in {period} bind {', '.join(names)}{more} (constraints.csv)")]
+
+
+def _rests_on(result: Result) -> list[tuple[str, str]]:
+    parts = [f"{share:.0%} {level}" for level, share in result.grades.items() if share >= 0.005]
+    return [("rests on", f"numbers {', '.join(parts)}, by their share of the cost (sources.csv)")] if parts else []
+
+
+def _files(result: Result, folder: str | None) -> tuple[str, str]:
+    if not folder:
+        return ("files", "none written; -o DIR writes the tables")
+    return ("files", f"{folder}/ (mix.csv, allocation.csv, constraints.csv, sources.csv, plan.json and {len(result.tables) - 3} more)")
 
 
 def show_conflict(conflict: Conflict, name: str, out: Console) -> None:
     """Why nothing fits."""
-    out.print(Text(f"{name}: infeasible, no plan keeps all limits", style="bold"))
+    say(f"{name}: infeasible, no plan keeps all limits", out, "bold")
     for s in conflict.short:
         of = f" of {amount(s.of, s.unit)}" if s.rule == "demand" or s.of else ""
         more = f"; worst {amount(s.worst, s.unit)} in {s.worst_period}; short in {s.periods} periods" if s.periods > 1 else ""
-        out.print(f"  {rule_name(s.rule, s.subject)} is short by {amount(s.first, s.unit)}{of} in {s.first_period}{more}")
+        say(f"  {rule_name(s.rule, s.subject)} is short by {amount(s.first, s.unit)}{of} in {s.first_period}{more}", out, indent="    ")
     if conflict.limits:
-        out.print("limits in conflict with it:" if conflict.short else "limits in conflict:")
+        say("limits in conflict with it:" if conflict.short else "limits in conflict:", out, indent="    ")
         for x in conflict.limits[:12]:
             when = x.first_period if x.first_period == x.last_period else f"{x.first_period} to {x.last_period}"
-            out.print(f"  {rule_name(x.rule, x.subject)}: {amount(x.limit, x.unit)}" + (f" ({when})" if when else ""))
+            say(f"  {rule_name(x.rule, x.subject)}: {amount(x.limit, x.unit)}" + (f" ({when})" if when else ""), out, indent="    ")
         if len(conflict.limits) > 12:
-            out.print(f"  and {len(conflict.limits) - 12} more")
+            say(f"  and {len(conflict.limits) - 12} more", out, indent="    ")
     elif conflict.short:
-        out.print("no limit is in its way: nothing that may serve it can be online by then (see offers' `from`, available_from, site_power)")
+        say("no limit is in its way: nothing that may serve it can be online by then (see offers' `from`, available_from, site_power)", out, indent="    ")
     else:
-        out.print("no single relaxation helps: export rules or fixed fleets contradict each other")
-    out.print("fix: raise a limit, add offers or power, or give the workload a price for what may stay `unserved`")
+        say("no single relaxation helps: export rules or fixed fleets contradict each other", out, indent="    ")
+    say("fix: raise a limit, add offers or power, or give the workload a price for what may stay `unserved`", out, indent="    ")
 
 
-def show_warnings(findings: Sequence[Finding], out: Console, most: int = 5) -> None:
+def show_warnings(findings: Sequence[Finding], out: Console, most: int = 3) -> None:
+    """The first warnings, a line each."""
     for finding in findings[:most]:
-        out.print(str(finding), style="yellow")
+        line = f"warning: {finding.what}"
+        out.print(Text(line if len(line) <= 100 else line[:99].rsplit(" ", 1)[0] + " …", style="yellow"))
     if len(findings) > most:
-        out.print(f"and {len(findings) - most} more warnings (`planner check` shows all)", style="yellow")
+        more = len(findings) - most
+        out.print(Text(f"and {more} more warning{'s' if more > 1 else ''}; `planner check` shows all in full", style="yellow"))
 
 
-def show_table(table: Table, out: Console, most: int | None = None) -> None:
-    """Any table, numbers shortened."""
-    rows = table.rows if most is None else table.rows[:most]
-    draw("", table.columns, ([_cell(value) for value in row] for row in rows), out, left=len(table.columns))
+def show_check(found: Mapping[str, Any], warnings: Sequence[Finding], out: Console) -> None:
+    """What `planner check` found: what would be solved, then the warnings in full."""
+    say(str(found["name"]), out, "bold")
+    facts([(key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value)) for key, value in found.items() if key != "name"], out)
+    for warning in warnings:
+        say(str(warning), out, "yellow", indent="  ")
+    say("no errors" + (f", {len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else ""), out)
 
 
-def _cell(value: Any) -> str:
-    return "" if value is None else number(value) if isinstance(value, float) else str(value)
+def show_rows(table: Table, out: Console) -> None:
+    """Profile rows. A terminal shows as many columns as fit, a pipe all of them."""
+    if not out.is_terminal:
+        show_table(table, out)
+        return
+    cells = [[clip(_cell(value), 28) for value in row] for row in table.rows]
+    widths = [max(cell_len(row[i]) for row in [list(table.columns), *cells]) for i in range(len(table.columns))]
+    shown = _blocks(widths, out.width)[0]
+    draw("", [table.columns[i] for i in shown], [[row[i] for i in shown] for row in cells], out, left=len(shown))
+    say(f"{len(cells)} rows, {len(shown)} of {len(table.columns)} columns; `planner profiles {table.name} ID` shows a row with its sources", out)
+
+
+def clip(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def show_row(table: Table, out: Console) -> None:
+    """The cells of a profile row (or of the rows of one id), and below them where they come from."""
+    blocks: dict[tuple[str, str, str], list[list[str]]] = {}
+    for column, value, confidence, line, source, note in table.rows:
+        blocks.setdefault((str(line), str(source), str(note)), []).append([str(column), str(value), str(confidence)])
+    for i, ((line, source, note), cells) in enumerate(blocks.items()):
+        if i:
+            out.print()
+        if out.is_terminal:
+            cells = [[column, clip(value, max(20, out.width - 40)), confidence] for column, value, confidence in cells]
+        draw("", ("column", "value", "confidence"), cells, out, left=3)
+        facts([("line", line), ("source", source), *([("note", note)] if note else [])], out)
+
+
+def show_overview(table: Table, out: Console) -> None:
+    """The tables with their sizes; what they hold is wrapped."""
+    widths = [max(len(str(row[i])) for row in table.rows) + 2 for i in (0, 1)]
+    for name, size, what in table.rows:
+        say(f"{name:<{widths[0]}}{size:>{widths[1] - 2}}  {what}", out, indent=" " * sum(widths))
+    say("`planner profiles TABLE` shows the rows of a table, `planner profiles TABLE ID` one row with its sources", out)
+
+
+def show_comparison(found: Sequence[Compared], inputs: pd.DataFrame, out: Console) -> None:
+    """Totals and mixes side by side, and the first of the inputs that differ."""
+    from planner.compare import UNITS, mean_shares
+
+    base, names = found[0], [plan.name for plan in found]
+    rows = [["status", *(plan.status for plan in found)]]
+    for what in dict.fromkeys(key for plan in found for key in plan.totals):
+        unit = UNITS.get(what, "")
+        cells = [NAMES.get(what, what.replace("_", " "))]
+        for plan in found:
+            value, first = plan.totals.get(what), base.totals.get(what)
+            text = "-" if value is None else amount(value, unit)
+            if plan is not base and value is not None and first:
+                text += f" {value / first - 1:+7.1%}"
+            cells.append(text)
+        rows.append(cells)
+    draw(f"Totals, and their difference to {base.name}", ["", *names], rows, out)
+    out.print()
+    shares = [mean_shares(plan) for plan in found]
+    rows = []
+    for provider in sorted({name for mine in shares for name in mine}, key=lambda name: (-shares[0].get(name, 0.0), name)):
+        rows.append([provider, *(f"{mine[provider]:.1%}" if provider in mine else "-" for mine in shares)])
+    draw("Share of compute over the horizon", ["provider", *names], rows, out)
+    for plan in found[1:]:
+        out.print()
+        mine = inputs[inputs["plan"] == plan.name]
+        say(f"{plan.name}: {len(mine)} numbers of its inputs differ from {base.name}", out)
+        for row in mine.head(8).to_dict("records"):
+            say(f"  {row['what']}: {row['baseline'] or 'absent'} -> {row['value'] or 'absent'}", out, indent="    ")
+        if len(mine) > 8:
+            say(f"  and {len(mine) - 8} more (-o DIR writes inputs.csv)", out)
+
+
+NAMES = {"cost_usd": "cost", "spend_usd": "spend", "shortfall_usd": "shortfall", "peak_power_mw": "peak power", "energy_mwh": "energy",
+         "carbon_t": "carbon", "unserved_h100e_h": "unserved", "demand_scale": "demand scale"}  # fmt: skip

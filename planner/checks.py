@@ -12,7 +12,8 @@ from planner.export import active_rules, in_class, tokens
 from planner.fields import Record
 from planner.inputs import Inputs, column, throughput
 from planner.menu import may_serve, stands_at
-from planner.profiles import Offer
+from planner.profiles import TABLES, Offer
+from planner.reading import with_ids
 from planner.scenario import Workload
 
 Check = Callable[[Inputs], Iterator[Finding]]
@@ -29,13 +30,14 @@ def check(inputs: Inputs) -> list[Finding]:
 
 
 def _at(inputs: Inputs, *path: str | int) -> Location:
-    """The place of a key of the scenario."""
-    node = inputs.root.find(path)
-    return node.where.at(".".join(str(step) for step in path if isinstance(step, str)))
+    """The place of a key of the scenario; rows are called by their id."""
+    return inputs.root.find(path).where.at(".".join(with_ids(inputs.root, path)))
 
 
 def _row(record: Record, label: str) -> Location:
-    return record.where.at(label)
+    """The place of a row, or of its cell if the last part of the label is a column that is filled."""
+    column = label.rpartition(".")[2]
+    return next((where for name, _, _, where in record.origin.written if name == column), record.where).at(label)
 
 
 def _names(inputs: Inputs, table: str, key: str = "id") -> set[str]:
@@ -54,7 +56,14 @@ def foreign_keys(inputs: Inputs) -> Iterator[Finding]:
             value = getattr(record, name)
             for part in value if isinstance(value, tuple) else (value,):
                 if part is not None and part not in known:
-                    yield _unknown(_row(record, f"{table}.{name.rstrip('_')}"), target[:-1].replace("_classe", "_class"), part, known)
+                    what = TABLES[target].singular if key == "id" else key
+                    yield _unknown(_row(record, f"{_label(record, table)}.{name.rstrip('_')}"), what, part, known)
+
+
+def _label(record: Record, table: str) -> str:
+    """How a row is called in messages: `site_power.abilene.2026-06-01`."""
+    parts = (getattr(record, f"{key}_" if key in ("from", "class") else key) for key in TABLES[table].key)
+    return ".".join([TABLES[table].singular, *(str(part) for part in parts if part is not None)])
 
 
 FOREIGN_KEYS = (
@@ -97,13 +106,31 @@ def same_provider(inputs: Inputs) -> Iterator[Finding]:
 
 def selection(inputs: Inputs) -> Iterator[Finding]:
     """Every selected name exists, and something is left."""
+    unknown = False
+    left: dict[str, set[str]] = {
+        "providers": {*inputs.providers},
+        "accelerators": {*inputs.accelerators},
+        "sites": {*inputs.sites},
+    }
+    left |= {"offers": {row.id for row in inputs.offers}, "contracts": {row.id for row in inputs.contracts}}
     for name in ("providers", "accelerators", "sites", "offers", "contracts"):
         chosen = getattr(inputs.scenario.select, name)
         known = _names(inputs, name)
         for item in chosen or ():
             if item not in known:
+                unknown = True
                 yield _unknown(_at(inputs, "select", name), name[:-1], item, known)
-    for name, table in (("provider", inputs.providers), ("accelerator", inputs.accelerators), ("site", inputs.sites), ("offer", inputs.offers)):
+            elif item not in left[name]:
+                what = f"{name[:-1]} {item} is selected and yet left out: its provider or accelerator is not"
+                yield Finding(_at(inputs, "select", name), what, "select that too, or drop this name", "warning")
+    if unknown:
+        return  # what is left says nothing
+    for name, table in (
+        ("provider", inputs.providers),
+        ("accelerator", inputs.accelerators),
+        ("site", inputs.sites),
+        ("offer", inputs.offers),
+    ):
         if not table:
             fix = f"check [select] and the profiles; add [[{name}]] rows or name more {name}s"
             yield Finding(_at(inputs, "select"), f"no {name} is left to plan with", fix)
@@ -119,6 +146,9 @@ def horizon_has_periods(inputs: Inputs) -> Iterator[Finding]:
                 yield Finding(_at(inputs, "limits", section, year), what, "drop it or move the horizon", "warning")
 
 
+SINGULAR = {"countries": "country", "providers": "provider", "sites": "site", "accelerators": "accelerator"}
+
+
 def scenario_names(inputs: Inputs) -> Iterator[Finding]:
     """Names in workloads, routes and limits exist."""
     countries = {site.country for site in inputs.sites.values()} | _names(inputs, "countries", "iso2")
@@ -132,9 +162,9 @@ def scenario_names(inputs: Inputs) -> Iterator[Finding]:
         for name, names in known.items():
             for item in getattr(workload, name) or ():
                 if item not in names:
-                    yield _unknown(_at(inputs, "workload", i, name), name, item, names)
+                    yield _unknown(_at(inputs, "workload", i, name), SINGULAR[name], item, names)
     for i, route in enumerate(inputs.scenario.route):
-        targets = (("workload", seen), ("site", known["sites"]), ("provider", known["providers"]), ("country", countries))
+        targets = (("workload", {*seen}), ("site", known["sites"]), ("provider", known["providers"]), ("country", countries))
         for name, names in targets:
             value = getattr(route, name)
             if value is not None and value not in names:
@@ -150,26 +180,46 @@ def scenario_names(inputs: Inputs) -> Iterator[Finding]:
     ):
         for item in getattr(limits, section):
             if item not in names:
-                yield _unknown(_at(inputs, "limits", section, item), section, item, names)
+                yield _unknown(
+                    _at(inputs, "limits", section, item), "provider" if section == "provider_power" else "country", item, names
+                )
     for i, share in enumerate(limits.provider_share):
         if share.provider not in known["providers"]:
-            yield _unknown(_at(inputs, "limits", "provider_share", i), "provider", share.provider, known["providers"])
-    kept = [(s.provider, s.of, bound, s.from_, s.to) for s in limits.provider_share for bound in ("max", "min") if getattr(s, bound) is not None]
+            yield _unknown(_at(inputs, "limits", "provider_share", i, "provider"), "provider", share.provider, known["providers"])
+    kept = [
+        (s.provider, s.of, bound, s.from_, s.to)
+        for s in limits.provider_share
+        for bound in ("max", "min")
+        if getattr(s, bound) is not None
+    ]
     for key in {key for key in kept if kept.count(key) > 1}:
-        yield Finding(_at(inputs, "limits", "provider_share"), f"the {key[2]} share of {key[0]} of {key[1]} is limited twice", "keep one")
+        yield Finding(
+            _at(inputs, "limits", "provider_share"), f"the {key[2]} share of {key[0]} of {key[1]} is limited twice", "keep one"
+        )
 
 
 def servable(inputs: Inputs) -> Iterator[Finding]:
     """Every workload can be served by some offer somewhere; otherwise say which condition leaves nothing."""
+    if not inputs.offers or not inputs.sites:
+        return  # said by `selection`
     kinds = {kind for rows in inputs.accelerators.values() for row in rows for kind in row.throughput}
-    stands = [(offer, site) for offer in inputs.offers for site in inputs.sites.values() if stands_at(offer, site) and _open(inputs, offer, site.id)]
+    stands = [
+        (offer, site)
+        for offer in inputs.offers
+        for site in inputs.sites.values()
+        if stands_at(offer, site) and _open(inputs, offer, site.id)
+    ]
     for i, workload in enumerate(inputs.scenario.workload):
         where = _at(inputs, "workload", i, "kind")
         if workload.kind not in kinds:
             what = f"no selected accelerator has a throughput for kind `{workload.kind}`"
             yield Finding(where, what, did_you_mean(workload.kind, kinds))
         elif not any(may_serve(inputs, workload, inputs.accelerators[o.accelerator][0], s) for o, s in stands):
-            yield Finding(_at(inputs, "workload", i), f"nothing can serve workload `{workload.id}`", _why_unservable(inputs, workload, len(stands)))
+            yield Finding(
+                _at(inputs, "workload", i),
+                f"nothing can serve workload `{workload.id}`",
+                _why_unservable(inputs, workload, len(stands)),
+            )
 
 
 def _open(inputs: Inputs, offer: Offer, site: str) -> bool:
@@ -179,10 +229,18 @@ def _open(inputs: Inputs, offer: Offer, site: str) -> bool:
 def _why_unservable(inputs: Inputs, workload: Workload, stands: int) -> str:
     if not stands:
         return "no offer stands at any site: reserved offers need a site of their provider with rows in site_power"
-    given = [name for name in ("countries", "providers", "sites", "accelerators", "min_scale_up_domain", "min_memory") if getattr(workload, name)]
+    given = [
+        name
+        for name in ("countries", "providers", "sites", "accelerators", "min_scale_up_domain", "min_memory")
+        if getattr(workload, name)
+    ]
     routes = any(not route.allowed and route.workload == workload.id for route in inputs.scenario.route)
     reasons = given + (["routes that are not allowed"] if routes else [])
-    return f"its {', '.join(reasons)} leave no offer; widen one of them" if reasons else "add offers of accelerators with a throughput for its kind"
+    return (
+        f"its {', '.join(reasons)} leave no offer; widen one of them"
+        if reasons
+        else "add offers of accelerators with a throughput for its kind"
+    )
 
 
 def covers(inputs: Inputs) -> Iterator[Finding]:
@@ -199,13 +257,16 @@ def covers(inputs: Inputs) -> Iterator[Finding]:
     limits = inputs.scenario.limits
     needs_carbon = bool(limits.carbon) or inputs.scenario.objective.name == "carbon"
     wanted = [("price", grid, why) for grid, why in sorted(metered)]
-    wanted += [("carbon", grid, f"site {site} stands on it and carbon is limited") for grid, site in sorted(sites) if needs_carbon]
+    wanted += [
+        ("carbon", grid, f"site {site} stands on it and carbon is limited") for grid, site in sorted(sites) if needs_carbon
+    ]
     for name, grid, why in {(name, grid): (name, grid, why) for name, grid, why in reversed(wanted)}.values():
-        rows = inputs.grids.get(grid, ())
-        series = column(rows, name)
-        if rows and (series is None or not series.covers(first)):
-            what = f"has no {name} on {first.first}, but {why}" if series is None else f"its {name} begins after {first.first}, but {why}"
-            yield Finding(_row(rows[0], f"grid.{grid}.{name}"), what, f"add {name} from the first day of the horizon, or a blank `from`")
+        market = inputs.grids.get(grid, ())
+        series = column(market, name)
+        if market and (series is None or not series.covers(first)):
+            state = f"has no {name} on" if series is None else f"its {name} begins after"
+            fix = f"add {name} from the first day of the horizon, or a blank `from`"
+            yield Finding(_row(market[0], f"grid.{grid}.{name}"), f"{state} {first.first}, but {why}", fix)
     for name, rows in inputs.accelerators.items():
         for workload in inputs.scenario.workload:
             series = throughput(rows, workload.kind)
@@ -229,7 +290,9 @@ def offers_are_bounded(inputs: Inputs) -> Iterator[Finding]:
     """An on-demand offer at a region without site power needs `max`; capex needs a lifetime."""
     for offer in inputs.offers:
         if offer.capex and not (offer.lifetime or inputs.accelerators[offer.accelerator][0].lifetime):
-            yield Finding(_row(offer, f"offer.{offer.id}.capex"), "has no lifetime over which it is paid", "add lifetime, e.g. 5 year")
+            yield Finding(
+                _row(offer, f"offer.{offer.id}.capex"), "has no lifetime over which it is paid", "add lifetime, e.g. 5 year"
+            )
         if offer.billing == "on_demand" and offer.max is None:
             free = [s.id for s in inputs.sites.values() if stands_at(offer, s) and s.id not in inputs.site_power]
             if free:
@@ -247,9 +310,17 @@ def fleet_is_clear(inputs: Inputs) -> Iterator[Finding]:
         if offer.billing == "on_demand":
             yield Finding(_row(row, label), "on-demand offers have no fleet", "name a reserved offer")
         elif offer.provider != site.provider or offer.site not in (None, site.id) or offer.country not in (None, site.country):
-            yield Finding(_row(row, label), f"offer {offer.id} does not stand at site {site.id}", "name an offer of that provider, site and country")
+            yield Finding(
+                _row(row, label),
+                f"offer {offer.id} does not stand at site {site.id}",
+                "name an offer of that provider, site and country",
+            )
         elif site.id not in inputs.site_power or site.available == 0:
-            yield Finding(_row(row, label), f"site {site.id} has no power that can be contracted", "give it site_power and available above 0")
+            yield Finding(
+                _row(row, label),
+                f"site {site.id} has no power that can be contracted",
+                "give it site_power and available above 0",
+            )
     for a, b in zip(rows, rows[1:], strict=False):
         if (a.site, a.offer) == (b.site, b.offer) and (a.to is None or b.from_ is None or b.from_ <= a.to):
             fix = "end one before the other begins, or add them up"
@@ -265,7 +336,11 @@ def export_is_clear(inputs: Inputs) -> Iterator[Finding]:
         if item.id not in known:
             yield _unknown(where, "export rule", item.id, known)
         elif item.from_ is None and known[item.id].effective_from is None:
-            yield Finding(where, f"rule {item.id} has no first day, so it is never in force", f'write {{ id = "{item.id}", from = 2026-01-01 }}')
+            yield Finding(
+                where,
+                f"rule {item.id} has no first day, so it is never in force",
+                f'write {{ id = "{item.id}", from = 2026-01-01 }}',
+            )
     for i, name in enumerate(control.disable):
         if name not in known:
             yield _unknown(_at(inputs, "export_control", "disable", i), "export rule", name, known)
@@ -302,7 +377,11 @@ def licences_weigh(inputs: Inputs) -> Iterator[Finding]:
     for licence in inputs.licences:
         rows = [row for row in inputs.everything["accelerators"] if row.id == licence.of]  # type: ignore[attr-defined]
         if licence.of and rows and rows[0].tpp is None:  # type: ignore[attr-defined]
-            yield Finding(_row(licence, f"licence.{licence.id}.of"), f"{licence.of} has no tpp to weigh by", "add its tpp or leave `of` blank")
+            yield Finding(
+                _row(licence, f"licence.{licence.id}.of"),
+                f"{licence.of} has no tpp to weigh by",
+                "add its tpp or leave `of` blank",
+            )
 
 
 def money_is_known(inputs: Inputs) -> Iterator[Finding]:

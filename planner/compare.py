@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from planner.folder import MANIFEST, read_tables
+from planner.errors import InputFault, Location
+from planner.folder import read_tables
 from planner.report import Table
 
 UNITS = {"cost_usd": "USD", "spend_usd": "USD", "shortfall_usd": "USD", "peak_power_mw": "MW", "energy_mwh": "MWh", "carbon_t": "t",
@@ -33,11 +34,16 @@ class Compared:
 def from_folder(folder: Path) -> Compared:
     """A plan folder as something to compare."""
     manifest, tables, _ = read_tables(folder)
-    mix = pd.DataFrame(tables.get("mix", []))
-    numbers = [c for c in mix.columns if c not in ("period", "provider")]
-    mix[numbers] = mix[numbers].apply(pd.to_numeric)
-    totals = {key: float(value) for key, value in manifest["totals"].items()}
-    return Compared(folder.name, str(manifest["status"]), totals, mix, pd.DataFrame(tables.get("sources", []), dtype=str))
+    try:
+        mix, sources = pd.DataFrame(tables["mix"]), pd.DataFrame(tables["sources"], dtype=str)
+        numbers = [c for c in mix.columns if c not in ("period", "provider")]
+        mix[numbers] = mix[numbers].apply(pd.to_numeric)
+        totals = {key: float(value) for key, value in manifest["totals"].items()}
+        sources["value"], sources["unit"], sources["what"], mix["period"], mix["provider"], mix["share_compute"]
+    except (KeyError, ValueError, TypeError) as error:
+        what = f"cannot be compared: {error}"
+        raise InputFault.one(what, "`planner verify` says what is wrong with it; or solve again", Location(str(folder))) from None
+    return Compared(folder.resolve().name, str(manifest.get("status")), totals, mix, sources)
 
 
 def from_result(result: Any) -> Compared:
@@ -48,10 +54,6 @@ def from_result(result: Any) -> Compared:
     sources = result.table("sources")
     rows = [[cell(value) for value in row] for row in sources.rows]
     return Compared(result.inputs.name, result.status, result.totals, frame(result.table("mix")), pd.DataFrame(rows, columns=list(sources.columns), dtype=str))
-
-
-def is_folder(name: str) -> bool:
-    return (Path(name) / MANIFEST).is_file()
 
 
 def distinct(plans: Sequence[Compared]) -> list[Compared]:
@@ -97,6 +99,18 @@ def inputs(plans: Sequence[Compared]) -> pd.DataFrame:
 def _written(plan: Compared) -> pd.Series[str]:
     table = plan.sources.drop_duplicates("what").set_index("what")
     return (table["value"] + " " + table["unit"]).str.strip()
+
+
+def data(plans: Sequence[Compared], changed: pd.DataFrame) -> dict[str, Any]:
+    """The comparison for machines."""
+    rows = [{"name": p.name, "status": p.status, "totals": p.totals, "mix": mean_shares(p)} for p in plans]
+    return {"plans": rows, "inputs": changed.to_dict("records")}
+
+
+def mean_shares(plan: Compared) -> dict[str, float]:
+    """Share of compute by provider over the horizon."""
+    total = plan.mix[plan.mix["period"] == "total"]
+    return {str(name): float(share) for name, share in zip(total["provider"], total["share_compute"], strict=True)}
 
 
 def as_table(name: str, data: pd.DataFrame) -> Table:

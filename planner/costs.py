@@ -1,14 +1,13 @@
 """What a rack costs in a period, and what money is worth at its time. Million USD, as in the linear programme.
 
-Rent and capital are paid for every rack held (on-demand: used), metered energy for every rack online.
+Rent and capital are paid for every rack held (on-demand: used).
 """
 
 from __future__ import annotations
 
 from datetime import date
 
-from planner.horizon import HOURS_PER_YEAR, ONE_DAY, Period, capital_recovery, column_mean, years_between
-from planner.inputs import Inputs, column
+from planner.horizon import HOURS_PER_YEAR, ONE_DAY, Period, capital_recovery, years_between
 from planner.menu import Position
 
 MILLION = 1e6
@@ -25,14 +24,6 @@ def capital_charge(position: Position, period: Period, rate: float) -> float:
         return 0.0
     lifetime = position.offer.lifetime or position.accelerator.lifetime or 1.0
     return position.offer.capex * capital_recovery(rate, lifetime) * period.hours / HOURS_PER_YEAR / MILLION
-
-
-def metered_energy(position: Position, period: Period, inputs: Inputs) -> float:
-    """Energy of one rack online times the mean grid price, where the offer is metered [million USD/rack]."""
-    if position.offer.energy != "metered":
-        return 0.0
-    price = column_mean(column(inputs.grids.get(position.site.grid, ()), "price"), period)
-    return position.energy_rate * period.hours * price / MILLION
 
 
 def discount_at_end(last: date, origin: date, rate: float) -> float:

@@ -18,6 +18,7 @@ from typing import Any
 from planner.errors import Finding, InputFault, Location
 
 MAX_BYTES = 20_000_000
+MAX_DEPTH = 40
 Path_ = tuple[str | int, ...]
 
 
@@ -39,12 +40,10 @@ class Node:
         """The deepest node on `path` that exists."""
         node = self
         for step in path:
-            if isinstance(node.value, dict) and step in node.value:
-                node = node.value[step]
-            elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
-                node = node.value[step]
-            else:
+            inside = range(len(node.value)) if isinstance(node.value, list) else node.value
+            if not isinstance(node.value, (dict, list)) or step not in inside:
                 break
+            node = node.value[step]
         return node
 
 
@@ -77,22 +76,39 @@ def read_text(path: Path) -> str:
 
 def parse_toml(text: str, file: str) -> Node:
     """The root table of a TOML text. InputFault with file and line if it is not TOML."""
+    lines: dict[Path_, int] = {}
     try:
         values = tomllib.loads(text)
-        lines = dict(_toml_lines(text))
+        for path, line in _toml_lines(text):
+            lines.setdefault(path, line)
     except tomllib.TOMLDecodeError as error:
-        found = re.search(r"\(at line (\d+)", str(error))
-        line = int(found[1]) if found else text.count("\n") + 1
-        what = re.sub(r"\s*\(at [^)]*\)", "", str(error))
-        raise InputFault.one(f"is not valid TOML: {what}", "see toml.io for the syntax", Location(file, line)) from None
-    except (RecursionError, ValueError) as error:
-        what = "lists are nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InputFault.one(f"is not valid TOML: {what}", "write a flatter document", Location(file)) from None
+        raise InputFault([_syntax_fault(str(error), text, file)]) from None
+    except RecursionError:
+        raise InputFault.one("its values are nested too deeply", "write a flatter document", Location(file)) from None
+    except ValueError:  # an integer of thousands of digits
+        raise InputFault.one(
+            "holds a number that is too long to read", "write a number that can be true", Location(file)
+        ) from None
     return _nodes(values, lines, file, (), 1)
+
+
+def _syntax_fault(message: str, text: str, file: str) -> Finding:
+    """What tomllib says, with the line it means and the usual way to mend it."""
+    found = re.search(r"\(at line (\d+)", message)
+    line = int(found[1]) if found else text.count("\n") + 1
+    what = re.sub(r"\s*\(at [^)]*\)", "", message)
+    written = [*text.split("\n"), ""][line - 1].strip()
+    shown = f" in `{written[:60]}`" if written else ""
+    fix = "write `key = value`; text stands in quotes: see toml.io for the syntax"
+    if re.search("overwrite|twice|declare|mutable|redefine", what, re.IGNORECASE):
+        fix = "a key or table stands once in a file; rename or drop one"
+    return Finding(Location(file, line), f"is not valid TOML: {what}{shown}", fix)
 
 
 def _nodes(value: Any, lines: dict[Path_, int], file: str, path: Path_, line: int) -> Node:
     line = lines.get(path, line)
+    if len(path) > MAX_DEPTH:
+        raise InputFault.one(f"values are nested more than {MAX_DEPTH} deep", "write a flatter document", Location(file, line))
     where = Location(file, line, ".".join(str(step) for step in path if isinstance(step, str)))
     if isinstance(value, dict):
         return Node({key: _nodes(item, lines, file, (*path, key), line) for key, item in value.items()}, where)
@@ -104,11 +120,11 @@ def _nodes(value: Any, lines: dict[Path_, int], file: str, path: Path_, line: in
 _KEY_PART = re.compile(r"""[ \t]*("(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*""")
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL)
 _SCALAR = re.compile(r"[^,\]}#\n]+")
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 
 
 def _toml_lines(text: str) -> Iterator[tuple[Path_, int]]:
-    """Paths of keys and list elements with their lines, for a text that tomllib has accepted."""
+    """Paths of keys and list elements with their lines, for a text that tomllib has accepted; the first of a path counts."""
     line_at = _line_counter(text)
     counts: dict[Path_, int] = {}
     table: Path_ = ()
@@ -118,6 +134,8 @@ def _toml_lines(text: str) -> Iterator[tuple[Path_, int]]:
         if text.startswith("[", pos):
             double = text.startswith("[[", pos)
             keys, pos = _key(text, pos + 1 + double)
+            for i in range(1, len(keys)):
+                yield _resolve(keys[:i], counts), line
             table = _resolve(keys[:-1], counts)
             path = (*table, keys[-1])
             if double:

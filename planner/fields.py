@@ -7,6 +7,8 @@ tuple in canonical units; it also tells the JSON Schema what a user may write.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
@@ -52,9 +54,21 @@ class Record(BaseModel):
         return self._origin.where
 
 
-def fault(what: str, fix: str = "") -> PydanticCustomError:
-    """A validation error that carries its own way to mend it."""
-    return PydanticCustomError("planner", "{what}", {"what": what, "fix": fix})
+def fault(what: str, fix: str = "", path: tuple[str | int, ...] = ()) -> PydanticCustomError:
+    """A validation error that carries its own way to mend it, and the path from the field to the value at fault."""
+    return PydanticCustomError("planner", "{what}", {"what": what, "fix": fix, "path": path})
+
+
+@contextmanager
+def inside(*path: str | int) -> Iterator[None]:
+    """Faults of a part of a value, told with the path to that part."""
+    try:
+        yield
+    except units.UnitError as error:
+        raise fault(error.what, error.fix, path) from None
+    except PydanticCustomError as error:
+        ctx = error.context or {}
+        raise fault(ctx["what"], ctx["fix"], (*path, *ctx["path"])) from None
 
 
 class Plain:
@@ -101,11 +115,12 @@ class Quantity(Plain):
 
 @dataclass(frozen=True)
 class Number(Plain):
-    """A dimensionless number, plain or as a percentage."""
+    """A dimensionless number, plain or as a percentage; `hint` says what it means to one who wrote an impossible value."""
 
     low: float | None = 0.0
     high: float | None = None
     strict: bool = False
+    hint: str = ""
 
     def schema(self) -> dict[str, Any]:
         limits = {"exclusiveMinimum" if self.strict else "minimum": self.low, "maximum": self.high}
@@ -113,15 +128,15 @@ class Number(Plain):
         return {"anyOf": [plain, {"type": "string", "pattern": r"^\s*[0-9.]+\s*%?\s*$"}]}
 
     def read(self, value: object, currencies: Currencies) -> float:
-        return bounded(units.number(value), value, self.low, self.high, self.strict)
+        return bounded(units.number(value), value, self.low, self.high, self.strict, self.hint)
 
 
-def bounded(number: float, written: object, low: float | None, high: float | None, strict: bool) -> float:
+def bounded(number: float, written: object, low: float | None, high: float | None, strict: bool, hint: str = "") -> float:
     if low is not None and (number < low or (strict and number == low)):
-        bound = f"above {low:g}" if strict else f"{low:g} or more"
-        raise fault(f"{str(written).strip()} is too small", f"give a value {bound}")
+        bound = f"above {low:g}" if strict else f"of {low:g} or more"
+        raise fault(f"{str(written).strip()} is {'not above' if strict else 'below'} {low:g}", hint or f"give a value {bound}")
     if high is not None and number > high:
-        raise fault(f"{str(written).strip()} is too large", f"give a value of at most {high:g}")
+        raise fault(f"{str(written).strip()} is above {high:g}", hint or f"give a value of at most {high:g}")
     return number
 
 
@@ -157,7 +172,9 @@ class NamesField(Plain):
     def read(self, value: object, currencies: Currencies) -> tuple[str, ...]:
         if isinstance(value, str):
             value = [part.strip() for part in value.split(";") if part.strip()]
-        if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+        elif isinstance(value, list):
+            value = [item.strip() if isinstance(item, str) else item for item in value]
+        if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
             raise fault("a list of names is wanted here", 'e.g. ["azure", "aws"]')
         if not value:
             raise fault("the list is empty", "name at least one, or leave the key out")
@@ -219,22 +236,29 @@ class SeriesField(Plain):
     def _line(self, value: dict[str, object], currencies: Currencies) -> Series:
         points = value.get("points")
         if not self.linear or value.get("interpolate") != "linear" or set(value) != {"interpolate", "points"}:
-            raise fault("this table is not a series", 'write { interpolate = "linear", points = [ { at = 2026-01-01, value = "…" }, … ] }')
+            raise fault(
+                "this table is not a series", 'write { interpolate = "linear", points = [ { at = 2026-01-01, value = "…" }, … ] }'
+            )
         if not isinstance(points, list) or len(points) < 2:
-            raise fault("a line needs two points or more", "for a single value write just the value")
-        return Series(steps(self._points(points, "at", currencies)).points, linear=True)
+            raise fault("a line needs two points or more", "for a single value write just the value", ("points",))
+        with inside("points"):
+            return Series(steps(self._points(points, "at", currencies)).points, linear=True)
 
     def _points(self, items: list[object], day_key: str, currencies: Currencies) -> list[tuple[date | None, float]]:
         if not items:
             raise fault("the series is empty", f'e.g. [ {{ {day_key} = 2026-01-01, value = "…" }} ]')
         found: dict[date | None, float] = {}
-        for item in items:
+        for i, item in enumerate(items):
             if not isinstance(item, dict) or set(item) != {day_key, "value"}:
-                raise fault("a point of the series is not readable", f'each point is {{ {day_key} = 2026-01-01, value = "…" }}')
-            day = DayField().read(item[day_key], currencies)
+                raise fault(
+                    "a point of the series is not readable", f'each point is {{ {day_key} = 2026-01-01, value = "…" }}', (i,)
+                )
+            with inside(i, day_key):
+                day = DayField().read(item[day_key], currencies)
             if day in found:
-                raise fault(f"the series has two values from {day}", "keep one of them")
-            found[day] = self.item.read(item["value"], currencies)
+                raise fault(f"the series has two values from {day}", "keep one of them", (i, day_key))
+            with inside(i, "value"):
+                found[day] = self.item.read(item["value"], currencies)
         return list(found.items())
 
 
@@ -262,18 +286,27 @@ class LimitField(Plain):
         return {"anyOf": [*series["anyOf"], soft | {"additionalProperties": False}]}
 
     def read(self, value: object, currencies: Currencies) -> Limit:
-        series = SeriesField(self.item)
-        if not self.varying and isinstance(value, (list, dict)) and not (isinstance(value, dict) and "at" in value):
-            raise fault("this limit is one value, not a series", f'e.g. "{self._example()}"')
-        if not (isinstance(value, dict) and "at" in value):
-            return Limit(series.read(value, currencies))
+        soft = isinstance(value, dict) and not {"interpolate", "points"} & set(value)
+        if not soft:
+            return Limit(self._series(value, currencies))
+        assert isinstance(value, dict)
         if set(value) != {self.side, "at"}:
-            raise fault("this soft limit is not readable", f'write {{ {self.side} = "…", at = "1000 {self.price_unit}" }}')
-        price = Quantity(self.price_unit).read(value["at"], currencies)
-        return Limit(series.read(value[self.side], currencies), price)
+            fix = (
+                f'write {{ {self.side} = "{self._example()}", at = "1000 {self.price_unit}" }}, or just the limit without a price'
+            )
+            raise fault(f"a soft limit has two keys, `{self.side}` and `at` (its price)", fix)
+        with inside("at"):
+            price = Quantity(self.price_unit).read(value["at"], currencies)
+        with inside(self.side):
+            return Limit(self._series(value[self.side], currencies), price)
+
+    def _series(self, value: object, currencies: Currencies) -> Series:
+        if not self.varying and isinstance(value, (list, dict)):
+            raise fault("this limit is one value, not a series", f'e.g. "{self._example()}"')
+        return SeriesField(self.item).read(value, currencies)
 
     def _example(self) -> str:
-        return self.item.example if isinstance(self.item, Quantity) else "60 %"
+        return self.item.example if isinstance(self.item, Quantity) else "2.5 %"
 
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_:+-]*$", max_length=80, description="a name without spaces or dots")]

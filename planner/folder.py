@@ -1,17 +1,23 @@
 """Files out: CSV text that a spreadsheet can open without harm, and a folder that appears whole or not at all.
 
-The folder is written beside its final place, flushed to disk and renamed; the old one stays until then. The manifest
-(`plan.json`) is written last, so that a folder with a manifest is complete.
+The folder is written beside its final place, flushed to disk, and takes the place of the old one in one step (Linux swaps two
+names at once; elsewhere there is a moment with the old folder under another name, from where the next command brings it back).
+Whatever a killed process left behind is cleared away by the next one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import ctypes
+import errno
 import io
 import json
+import math
 import os
+import re
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +26,9 @@ from planner.errors import InputFault, Location
 from planner.report import Table
 
 MANIFEST = "plan.json"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-UNITS = {"usd": "USD", "mw": "MW", "mwh": "MWh", "t": "t", "h100e": "h100e"}
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count in Japanese spreadsheets
+UNITS = ("usd", "mw", "mwh", "t", "h100e", "hour", "hours", "gpus", "racks")  # last words of columns that hold numbers
+LITTER = (".DS_Store", ".~lock.", "Thumbs.db", "desktop.ini")  # what desktops leave in folders
 
 
 def csv_text(table: Table) -> str:
@@ -53,6 +60,19 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def json_text(data: Any) -> str:
+    """JSON that every reader takes: what is not a number is null."""
+    return json.dumps(_finite(data), indent=1, ensure_ascii=False, allow_nan=False, default=str)
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {str(key): _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
 def datapackage(name: str, tables: Iterable[Table]) -> str:
     """Frictionless description of the CSV files."""
     resources = []
@@ -62,32 +82,55 @@ def datapackage(name: str, tables: Iterable[Table]) -> str:
         resources.append(
             {"name": table.name, "path": f"{table.name}.csv", "format": "csv", "mediatype": "text/csv", "encoding": "utf-8", "schema": schema}
         )
-    return json.dumps({"name": name.lower(), "profile": "data-package", "resources": resources}, indent=1) + "\n"
+    slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-") or "plan"
+    return json.dumps({"name": slug, "profile": "data-package", "resources": resources}, indent=1) + "\n"
 
 
 def _kind(table: Table, column: int) -> str:
+    """integer, number or string; a column without a value is a number if its name ends with a unit."""
     values = [row[column] for row in table.rows if row[column] is not None]
-    if values and all(isinstance(value, int) for value in values):
+    if not values:
+        return "number" if table.columns[column].rpartition("_")[2] in UNITS else "string"
+    if all(isinstance(value, int) for value in values):
         return "integer"
-    return "number" if values and all(isinstance(value, (int, float)) for value in values) else "string"
+    return "number" if all(isinstance(value, (int, float)) for value in values) else "string"
+
+
+# --- one folder, whole or not at all ----------------------------------------------------------------------------------
 
 
 def check_target(folder: Path) -> None:
     """InputFault if a plan cannot be put at `folder`: said before hours of solving."""
     where = Location(str(folder))
-    if folder.exists():
-        if not folder.is_dir():
+    final = folder.resolve()
+    _heal(final)
+    if final.exists():
+        if not final.is_dir():
             raise InputFault.one("is a file, not a folder", "give another -o", where)
-        if any(folder.iterdir()) and not (folder / MANIFEST).is_file():
-            raise InputFault.one("holds something else than a plan", "give an empty or new folder to -o; nothing was overwritten", where)
-    parent = folder.resolve().parent
+        if final == Path.cwd() or final in Path.cwd().parents:
+            raise InputFault.one("is the folder that you are in; a plan replaces its folder as a whole", "give it one of its own: -o plan", where)
+        if other := _not_ours(final):
+            what = f"holds something else than a plan ({other})"
+            raise InputFault.one(what, "give an empty or new folder to -o; nothing was overwritten", where)
+    parent = final.parent
     nearest = next(p for p in (parent, *parent.parents) if p.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise InputFault.one(f"cannot be written ({nearest} does not allow it)", "give another -o", where)
 
 
+def _not_ours(folder: Path) -> str:
+    """The first thing in a folder that no plan of ours put there."""
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith(LITTER))
+    try:
+        tables = json.loads((folder / MANIFEST).read_text("utf-8"))["tables"] if MANIFEST in names else {}
+        ours = {MANIFEST, "datapackage.json", *tables} if MANIFEST in names else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        return MANIFEST
+    return next((name for name in names if name not in ours), "")
+
+
 def write(folder: Path, files: Mapping[str, str]) -> None:
-    """Puts the files at `folder` in one step; the manifest is the last file in the mapping. InputFault if the disk says no."""
+    """Puts the files at `folder` in one step. InputFault if it may not be replaced, or if the disk says no."""
     check_target(folder)
     final = folder.resolve()
     fresh = final.parent / f".{final.name}.new-{os.getpid()}"
@@ -96,38 +139,93 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         final.parent.mkdir(parents=True, exist_ok=True)
         fresh.mkdir()
         for name, text in files.items():
-            with (fresh / name).open("w", encoding="utf-8", newline="") as out:
-                out.write(text)
-                out.flush()
-                os.fsync(out.fileno())
-        if final.exists():
-            final.rename(old)
-        try:
+            _write_text(fresh / name, text)
+        _sync(fresh)
+        if not final.exists():
             fresh.rename(final)
-        except BaseException:
-            if old.exists():
-                old.rename(final)
-            raise
+        elif not _swap(fresh, final):
+            final.rename(old)
+            fresh.rename(final)
+        _sync(final.parent)
     except OSError as error:
         what = f"could not be written: {error.strerror or error}"
-        raise InputFault.one(what, "free space or give another -o; what was there before is untouched", Location(str(folder))) from None
+        fix = "give a folder inside it, e.g. -o " + str(folder / "plan") if error.errno == errno.EBUSY else "free space or give another -o"
+        raise InputFault.one(what, f"{fix}; what was there before is untouched", Location(str(folder))) from None
     finally:
+        if old.exists() and not final.exists():
+            old.rename(final)
         for leftover in (fresh, old):
-            with contextlib.suppress(OSError):
-                if leftover.exists():
-                    shutil.rmtree(leftover)
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8", newline="") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Makes the names in a folder as durable as the files, where the system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _swap(one: Path, other: Path) -> bool:
+    """Exchanges two names at once; False where the system cannot."""
+    if sys.platform != "linux":
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
+
+
+def _heal(final: Path) -> None:
+    """Brings back a plan that a killed process had set aside, and clears away what it left."""
+    if not final.parent.is_dir():
+        return
+    pattern = re.compile(re.escape(f".{final.name}.") + r"(new|old)-(\d+)")
+    with contextlib.suppress(OSError):
+        for path in sorted(final.parent.iterdir()):
+            match = pattern.fullmatch(path.name)
+            if match and not _alive(int(match[2])):
+                if match[1] == "old" and not final.exists():
+                    path.rename(final)
+                elif path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
+
+
+def _alive(process: int) -> bool:
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_file(path: Path, text: str) -> None:
     """One file, whole or not at all."""
-    fresh = path.parent / f".{path.name}.new-{os.getpid()}"
+    final = path.resolve()
+    fresh = final.parent / f".{final.name}.new-{os.getpid()}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with fresh.open("w", encoding="utf-8", newline="") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(path)
+        _heal(final)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        _write_text(fresh, text)
+        fresh.replace(final)
+        _sync(final.parent)
     except OSError as error:
         raise InputFault.one(f"could not be written: {error.strerror or error}", "give another place", Location(str(path))) from None
     finally:
@@ -136,17 +234,19 @@ def write_file(path: Path, text: str) -> None:
 
 
 def read_tables(folder: Path) -> tuple[dict[str, Any], dict[str, list[dict[str, str]]], dict[str, bytes]]:
-    """(manifest, rows of every CSV file as text, their bytes) of a plan folder. InputFault if it is not one."""
+    """(manifest, rows of every table as text, bytes of every file) of a plan folder. InputFault if it is not one."""
     where = Location(str(folder))
+    _heal(folder.resolve())
     manifest = folder / MANIFEST
     if not manifest.is_file():
         raise InputFault.one("is not a plan folder: it has no plan.json", "give a folder that `planner solve -o` wrote", where)
     try:
         plan = json.loads(manifest.read_text("utf-8"))
-        raw = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
-        tables = {name: list(csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""))) for name, data in raw.items()}
+        raw = {path.name: path.read_bytes() for path in sorted([*folder.glob("*.csv"), *folder.glob("datapackage.json")])}
+        texts = {name.removesuffix(".csv"): data.decode("utf-8") for name, data in raw.items() if name.endswith(".csv")}
+        tables = {name: list(csv.DictReader(io.StringIO(text, newline=""))) for name, text in texts.items()}
     except (OSError, ValueError, csv.Error) as error:
         raise InputFault.one(f"cannot be read: {error}", "the folder is damaged; solve again", where) from None
-    if not isinstance(plan, dict):
+    if not isinstance(plan, dict) or not all(isinstance(plan.get(key), dict) for key in ("totals", "tables", "inputs")):
         raise InputFault.one("plan.json holds no plan", "the folder is damaged; solve again", where)
     return plan, tables, raw

@@ -2,7 +2,8 @@
 
 Indices: t period, s site, p position (an offer o at a site), k class of positions, w workload, g accelerator at a site,
 c commitment of a contract. The rules bear the numbers of docs/formulation.md, which is made from these docstrings.
-Each docstring: (number) equation [unit of the row; unit of its dual] and, where it is not plain, why.
+Each docstring: a line per rule, `(number)  equation   [unit; unit of the dual]   rows in constraints.csv`, three blanks between
+the parts; then, where it is not plain, why (D1, D2, ... are entries of docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -26,16 +27,24 @@ class Variables:
     taken: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks taken on and still running
     held: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks paid for
     online: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks powered
-    use: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # w, k, t: racks at work
-    unserved: dict[tuple[int, int], Expression] = field(default_factory=dict)  # w, t [h100e]
+    run: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # p, t, i: racks running (online, if never throttled)
+    use: dict[tuple[int, int, int, int], Expression] = field(default_factory=dict)  # w, k, t, i: racks at work
+    unserved: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # w, t, slot [h100e]
+    spot: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # m, t, i: power from the grid [MW]
+    generated: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # source, t, i [MW]
+    bought: dict[tuple[int, int, int, int], Expression] = field(default_factory=dict)  # source, m, t, i: over the grid [MW]
+    charged: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # battery, t, i [MW]
+    built: dict[tuple[int, int], Expression] = field(default_factory=dict)  # source, t: decided [MW]
+    there: dict[tuple[int, int], Expression] = field(default_factory=dict)  # source, t: capacity and what was built [MW]
+    paid: dict[tuple[int, int], Expression] = field(default_factory=dict)  # source with min_take, t: energy paid for [GWh]
     shipped: dict[tuple[int, int], Expression] = field(default_factory=dict)  # g, t: racks shipped in since the start
     licensed: dict[tuple[str, int, int], Expression] = field(default_factory=dict)  # licence, g, t [gpu]
     allotted: dict[tuple[int, int], Expression] = field(default_factory=dict)  # c, pool [million USD]
     shortfall: dict[int, Expression] = field(default_factory=dict)  # c [million USD]
-    bought: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks that capex is paid for in cash
+    first_paid: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks that capex is paid for in cash
     excess: dict[tuple[Any, ...], Expression] = field(default_factory=dict)  # above a soft limit, in its unit
     standby: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # loss, p, t: racks powered after it
-    rescue: dict[tuple[int, int, int, int], Expression] = field(default_factory=dict)  # loss, w, k, t: racks at work after it
+    rescue: dict[tuple[int, int, int, int, int], Expression] = field(default_factory=dict)  # loss, w, k, t, i: racks at work after it
     frozen: frozenset[tuple[int, int]] = frozenset()  # p, t where export rules leave nothing to add
     scale: Expression = 1.0  # demand_scale, in parts of scale_unit
     peak: Expression = None  # highest draw [MW]
@@ -93,9 +102,10 @@ def make_variables(program: Program, data: Instance) -> Variables:
     served = {p for k in data.classes for p in k.positions}
     for position in data.positions:
         p = position.index
+        ends = any(e < len(data.periods) for e, a in zip(position.expires, position.addable, strict=True) if a)
         for t in data.allowed(p) if p in served or not position.on_demand else ():
             if not position.on_demand:
-                _stock_variables(program, data, v, p, t)
+                _stock_variables(program, data, v, p, t, ends)
             if (p, t) not in dark:
                 v.online[p, t] = program.variable("online", p, t)
     for k in data.classes:
@@ -118,9 +128,9 @@ def make_variables(program: Program, data: Instance) -> Variables:
     return v
 
 
-def _stock_variables(program: Program, data: Instance, v: Variables, p: int, t: int) -> None:
+def _stock_variables(program: Program, data: Instance, v: Variables, p: int, t: int, ends: bool) -> None:
+    """Columns of the stock of a position in a period; `ends` if a term runs out within the horizon."""
     position, integer = data.positions[p], data.whole_racks
-    ends = any(e < len(data.periods) for e, a in zip(position.expires, position.addable, strict=True) if a)
     started = (p, t - 1) in v.taken
     if ends:
         if position.addable[t]:
@@ -151,9 +161,10 @@ def _frozen(data: Instance) -> frozenset[tuple[int, int]]:
 
 
 def stock(program: Program, data: Instance, v: Variables) -> None:
-    """(1a)  taken[p,t] = taken[p,t−1] + added[p,t] − Σ_{t' that run out in t} added[p,t']   [rack]
+    """(1a)  taken[p,t] = taken[p,t−1] + added[p,t] − Σ_{t' that run out in t} added[p,t']   [rack; USD/rack]   stock
+    (1b)  taken[p,t] ≥ taken[p,t−1]   for offers whose term does not run out within the horizon   [rack; USD/rack]   stock
 
-    Offers whose term does not run out within the horizon need no `added`: taken[p,t] ≥ taken[p,t−1].  held = fleet + taken.
+    held[p,t] = fleet[p,t] + taken[p,t]. Where nothing runs out no `added` is needed: what is added is the rise of `taken` (D3).
     """
     for (p, t), taken in v.taken.items():
         before = v.taken.get((p, t - 1), 0.0)
@@ -167,9 +178,11 @@ def stock(program: Program, data: Instance, v: Variables) -> None:
 
 
 def shipments(program: Program, data: Instance, v: Variables) -> None:
-    """(1b)  shipped[g,t] − shipped[g,t−1] ≥ Σ_{o} (held[p,t] − held[p,t−1]),  shipped[g,t] ≥ shipped[g,t−1]   [rack]
+    """(1c)  shipped[g,t] − shipped[g,t−1] ≥ Σ_o (held[p,t] − held[p,t−1])   [rack; USD/rack]   shipment
+    (1d)  shipped[g,t] ≥ shipped[g,t−1]   [rack; USD/rack]   shipment_stays
 
-    Where nothing ever leaves, shipped[g,t] = Σ_o (held[p,t] − fleet[p,0]) is an expression and no column.
+    new[g,t] = shipped[g,t] − shipped[g,t−1]; held before the horizon is the fleet on its first day, so renewing ships nothing.
+    Where nothing ever leaves, shipped[g,t] = Σ_o (held[p,t] − fleet[p,0]) is an expression and no column (D4).
     """
     limited = _groups_with_limits(data)
     for g in data.groups:
@@ -209,14 +222,20 @@ def _new(v: Variables, g: int, t: int) -> Expression:
 
 
 def online_within_held(program: Program, data: Instance, v: Variables) -> None:
-    """(2a)  online[p,t] ≤ held[p,t]   [rack]   (what is held and not online is a dark rack: paid, not powered)"""
+    """(2a)  online[p,t] ≤ held[p,t]   [rack; USD/rack]   online
+
+    What is held and not online is a dark rack: paid, not powered. On-demand offers have no stock.
+    """
     for (p, t), online in v.online.items():
         if not data.positions[p].on_demand:
             program.add(online - v.held[p, t] <= 0, "online", p, t)
 
 
 def use_within_online(program: Program, data: Instance, v: Variables) -> None:
-    """(2b)  Σ_w use[w,k,t] ≤ Σ_{p in k} online[p,t]   (on-demand: =)   [rack]   (a class: positions that no workload tells apart)"""
+    """(2b)  Σ_w use[w,k,t] ≤ Σ_{p in k} online[p,t]   on-demand: =   [rack; USD/rack]   use
+
+    A class k gathers positions that no workload tells apart; one `use` for all of them is exact (D1).
+    """
     for k in data.classes:
         for t in data.times:
             use = [v.use[s.workload, k.index, t] for s in k.serves if (s.workload, k.index, t) in v.use]
@@ -232,7 +251,11 @@ def use_within_online(program: Program, data: Instance, v: Variables) -> None:
 
 
 def demand(program: Program, data: Instance, v: Variables) -> None:
-    """(3)  Σ_k u G E[w,k,t] use[w,k,t] + unserved[w,t] = demand[w,t] · demand_scale   [h100e; USD/h100e]"""
+    """(3)  Σ_k u G E[w,k,t] use[w,k,t] + unserved[w,t] = demand[w,t] · demand_scale   [h100e; USD/h100e]   demand
+
+    `unserved` is there only for workloads with a price for it and where cost or unserved is minimised; demand_scale is 1
+    unless it is maximised.
+    """
     for w, series in enumerate(data.demand):
         for t, needed in enumerate(series):
             if needed > 0:
@@ -250,7 +273,7 @@ def _delivered(data: Instance, v: Variables, w: int, k: int, t: int) -> Term:
 
 
 def site_power(program: Program, data: Instance, v: Variables) -> None:
-    """(4a)  Σ_o ρ_s K online[p,t] ≤ available_s · P[s,t]   [MW; USD/MW]"""
+    """(4a)  Σ_o ρ_s K online[p,t] ≤ available_s · P[s,t]   [MW; USD/MW]   site_power"""
     for limit in data.site_power:
         for t in data.times:
             draw = _draw(data, v, limit.members, t)
@@ -259,7 +282,7 @@ def site_power(program: Program, data: Instance, v: Variables) -> None:
 
 
 def build_rate(program: Program, data: Instance, v: Variables) -> None:
-    """(4b)  Σ_a ρ_s K new[g,t] ≤ build_rate_s · length_t   [MW; USD/MW]"""
+    """(4b)  Σ_a ρ_s K new[g,t] ≤ build_rate_s · length_t   [MW; USD/MW]   build_rate"""
     for limit in data.build_limits:
         for t in data.times:
             built = total((power, _new(v, g, t)) for g, power in limit.groups)
@@ -267,9 +290,10 @@ def build_rate(program: Program, data: Instance, v: Variables) -> None:
 
 
 def power_caps(program: Program, data: Instance, v: Variables) -> None:
-    """(5)  Σ_{p in scope} ρ_s K online[p,t] ≤ limit[t]   (contract floors: ≥)   [MW; USD/MW]
+    """(5)  Σ_{p in scope} ρ_s K online[p,t] − excess[t] ≤ limit[t]   contract floors: ≥   [MW; USD/MW]
+    fleet_power, provider_power, country_power, national_share, grid_headroom, contract_max_power, contract_min_power
 
-    Scopes: fleet, provider, country, national share (share × installed capacity), grid headroom, contracts. Soft limits: − excess.
+    The limit of a national share is share × installed capacity. `excess` is there only where a limit is soft, at its price.
     """
     for limit in data.power_limits:
         for t, bound in enumerate(limit.limit):
@@ -295,7 +319,11 @@ def _draw(data: Instance, v: Variables, members: tuple[int, ...], t: int) -> lis
 
 
 def supply(program: Program, data: Instance, v: Variables) -> None:
-    """(6a)  Σ_s shipped[g,t] ≤ Σ_{t'≤t} rate · length   [rack; USD/rack];   Σ K shipped[g,t] ≤ total   [MW of IT; USD/MW]"""
+    """(6a)  Σ_s shipped[g,t] ≤ Σ_{t'≤t} rate · length   [rack; USD/rack]   supply
+    (6b)  Σ_s K shipped[g,t] ≤ total   [MW; USD/MW]   supply_total
+
+    Over the groups of an accelerator or of a vendor; (6b) is IT power, without the PUE.
+    """
     for limit in data.shipments:
         for t, bound in enumerate(limit.limit):
             if bound is not None:
@@ -304,7 +332,10 @@ def supply(program: Program, data: Instance, v: Variables) -> None:
 
 
 def offer_max(program: Program, data: Instance, v: Variables) -> None:
-    """(6b)  Σ_s G held[p,t] ≤ max_o   [gpu; USD/gpu]   (on-demand: online for held)"""
+    """(6c)  Σ_s G held[p,t] ≤ max_o   on-demand: online for held   [gpu; USD/gpu]   offer_max
+
+    Over all sites and all tranches of the offer.
+    """
     for limit in data.offer_limits:
         for t in data.times:
             racks = [
@@ -320,7 +351,10 @@ def offer_max(program: Program, data: Instance, v: Variables) -> None:
 
 
 def export_blocked(program: Program, data: Instance, v: Variables) -> None:
-    """(7a)  Σ_o (held[p,t] − held[p,t−1]) ≤ 0 where any day of t is blocked   [rack; USD/rack]   (racks already there stay)"""
+    """(7a)  Σ_o (held[p,t] − held[p,t−1]) ≤ 0   where any day of t is blocked   [rack; USD/rack]   export_blocked
+
+    Racks already there stay. Where nothing else can change there are no columns for additions and no row.
+    """
     for g in data.groups:
         first = sum(data.positions[p].fleet[0] for p in g.members)
         for t in data.times:
@@ -330,11 +364,15 @@ def export_blocked(program: Program, data: Instance, v: Variables) -> None:
 
 
 def export_quantities(program: Program, data: Instance, v: Variables) -> None:
-    """(7b)  Σ_{t'≤t} Σ weight · new[g,t'] − share · Σ_{t'≤t} Σ TPP · net everywhere ≤ cap   [million TPP or gpu; USD per unit]
+    """(7b)  Σ_{t'≤t} Σ_g weight · new[g,t'] ≤ cap   [million TPP; USD/million TPP]   export_cap
+    (7c)  Σ_{t'≤t} Σ_g weight · new[g,t'] ≤ share · Σ_{t'≤t} Σ_g weight · net[g,t'] everywhere
+    [million TPP; USD/million TPP]   export_max_share
+    (7d)  Σ_{t'≤t} Σ_g weight · net[g,t'] ≥ share · Σ_{t'≤t} Σ_g weight · new[g,t'] everywhere
+    [million TPP; USD/million TPP]   export_min_share
 
-    Counted from the first period that starts on or after effective_from; a minimum is ≥. What helps to keep a share (the base of a
-    maximum, the left side of a minimum) counts as net change of racks held: it equals `new` where nothing leaves and is never
-    more, so that no shipment on paper can loosen the rule.
+    Counted from the first period that starts on or after effective_from; a cap in gpu has G for the TPP of a rack as its weight.
+    What helps to keep a share (the base of a maximum, the left side of a minimum) counts as net change of racks held: it equals
+    `new` where nothing leaves and is never more, so that no shipment on paper can loosen the rule (D5).
     """
     for limit in data.export_limits:
         for t in range(limit.first, limit.last + 1):
@@ -372,7 +410,11 @@ def _net(data: Instance, v: Variables, g: int, when: frozenset[int], t: int) -> 
 
 
 def export_licences(program: Program, data: Instance, v: Variables) -> None:
-    """(7c)  Σ_l lic[l,g,t] = G new[g,t] under a licence need   [gpu; USD/gpu];   Σ weight · lic ≤ quantity_l   [gpu; USD/gpu]"""
+    """(7e)  Σ_{g,t} weight · lic[l,g,t] ≤ quantity_l   [gpu; USD/gpu]   licence
+    (7f)  Σ_l lic[l,g,t] = G new[g,t]   under a licence need   [gpu; USD/gpu]   licence_need
+
+    A gpu weighs its TPP over that of the chip that the licence is counted in, or 1.
+    """
     for pool in data.licences:
         for g, t, _ in pool.draws:
             v.licensed[pool.licence, g, t] = program.variable("licensed", pool.licence, g, t)
@@ -391,7 +433,10 @@ def export_licences(program: Program, data: Instance, v: Variables) -> None:
 
 
 def budgets(program: Program, data: Instance, v: Variables) -> None:
-    """(8)  Σ_{t in year} (spend + routes) + Σ_c shortfall ≤ budget   [million USD; USD/USD]   (in cash: capex when a rack is new)"""
+    """(8a)  Σ_{t in year} (spend + routes) + Σ_c shortfall[c] − excess ≤ budget   [million USD; USD/USD]   budget
+
+    For a calendar year or for the horizon. Budgets in cash have the capex of `bought` for its annuity.
+    """
     if data.cash_price and data.budgets:
         _first_payments(program, data, v)
     for budget in data.budgets:
@@ -401,7 +446,7 @@ def budgets(program: Program, data: Instance, v: Variables) -> None:
         terms += [(data.online_cost[p][t], online) for (p, t), online in v.online.items() if t in when and data.online_cost[p][t]]
         terms += [(cost, use) for (_, _, t), cost, use in _routes(data, v) if t in when]
         terms += [(1.0, v.shortfall[c.index]) for c in data.commitments if c.year in budget.years]
-        terms += [((data.cash_price or ())[p], bought) for (p, t), bought in v.bought.items() if t in when]
+        terms += [((data.cash_price or ())[p], bought) for (p, t), bought in v.first_paid.items() if t in when]
         if budget.price is not None:
             v.excess["budget", budget.label] = program.variable("excess", "budget", budget.label)
             terms.append((-1.0, v.excess["budget", budget.label]))
@@ -409,16 +454,23 @@ def budgets(program: Program, data: Instance, v: Variables) -> None:
 
 
 def _first_payments(program: Program, data: Instance, v: Variables) -> None:
-    """(8b)  bought[p,t] ≥ held[p,t] − held[p,t−1]   [rack]   (only where budgets are in cash and an offer has capex)"""
+    """(8b)  bought[p,t] ≥ held[p,t] − held[p,t−1]   [rack; USD/rack]   bought
+
+    Only where budgets are in cash and an offer has capex.
+    """
     for (p, t), held in v.held.items():
         if data.cash_price and data.cash_price[p]:
             before = v.held.get((p, t - 1), 0.0) if t else data.positions[p].fleet[0]
-            v.bought[p, t] = program.variable("bought", p, t)
-            program.add(v.bought[p, t] - held + before >= 0, "bought", p, t)
+            v.first_paid[p, t] = program.variable("bought", p, t)
+            program.add(v.first_paid[p, t] - held + before >= 0, "bought", p, t)
 
 
 def take_or_pay(program: Program, data: Instance, v: Variables) -> None:
-    """(9a)  Σ_pools allotted[c,pool] + shortfall[c] ≥ value · take_or_pay · days in the year / days   [million USD; USD/USD]"""
+    """(9a)  Σ_pools allotted[c,pool] + shortfall[c] ≥ value · take_or_pay · days inside / days
+    [million USD; USD/USD]   take_or_pay
+
+    Days of the contract in the calendar year (settled by term: in the horizon) over all its days.
+    """
     for pool in data.pools:
         for c, _ in pool.commitments:
             v.allotted[c, pool.index] = program.variable("allotted", c, pool.index)
@@ -428,7 +480,11 @@ def take_or_pay(program: Program, data: Instance, v: Variables) -> None:
 
 
 def allotment(program: Program, data: Instance, v: Variables) -> None:
-    """(9b)  Σ_c allotted[c,pool] ≤ spend[pool];   allotted[c,pool] ≤ share of the pool's days in which c runs · spend   [million USD]"""
+    """(9b)  Σ_c allotted[c,pool] ≤ spend[pool]   [million USD; USD/USD]   allotment
+    (9c)  allotted[c,pool] ≤ share of the pool's days in which c runs · spend[pool]   [million USD; USD/USD]   allotment_share
+
+    A pool is the rent and metered energy that may count for the same contracts; each dollar counts once.
+    """
     for pool in data.pools:
         spend = _spend(data, v, pool.members)
         allotted = [(1.0, v.allotted[c, pool.index]) for c, _ in pool.commitments]
@@ -449,7 +505,11 @@ def _spend(data: Instance, v: Variables, members: tuple[tuple[int, int], ...]) -
 
 
 def provider_share(program: Program, data: Instance, v: Variables) -> None:
-    """(10)  X of the provider ≤ share · X of all   (min: ≥),  X = compute delivered, power drawn or spend   [h100e, MW, million USD]"""
+    """(10)  X of the provider ≤ share · X of all   [share; USD/share]   provider_share_max
+    (10')  X of the provider ≥ share · X of all   [share; USD/share]   provider_share_min
+
+    X is compute delivered [h100e], power drawn [MW] or spend [million USD]; constraints.csv divides the row by X of all.
+    """
     measure: dict[str, Callable[[Instance, Variables, int, str | None], Expression]] = {
         "compute": _compute_of, "power": _power_of, "spend": _spend_of,
     }  # fmt: skip
@@ -483,7 +543,11 @@ def _spend_of(data: Instance, v: Variables, t: int, provider: str | None) -> Exp
 
 
 def survival_power(program: Program, data: Instance, v: Variables) -> None:
-    """(11a)  standby[l,p,t] ≤ held[p,t];   Σ_o ρ_s K standby[l,p,t] ≤ site power   [rack; MW]   for positions not lost, no on-demand"""
+    """(11a)  standby[l,p,t] ≤ held[p,t]   for positions that loss l leaves   [rack; USD/rack]   standby
+    (11b)  Σ_o ρ_s K standby[l,p,t] ≤ available_s · P[s,t]   [MW; USD/MW]   standby_power
+
+    The second dispatch after a loss; on-demand takes no part in it.
+    """
     for i, loss in enumerate(data.losses):
         for (p, t), held in v.held.items():
             if p not in loss.lost and (p, t) in v.online:
@@ -497,7 +561,7 @@ def survival_power(program: Program, data: Instance, v: Variables) -> None:
 
 
 def survival_use(program: Program, data: Instance, v: Variables) -> None:
-    """(11b)  Σ_w rescue[l,w,k,t] ≤ Σ_{p in k} standby[l,p,t]   [rack]"""
+    """(11c)  Σ_w rescue[l,w,k,t] ≤ Σ_{p in k} standby[l,p,t]   [rack; USD/rack]   rescue"""
     for i, _ in enumerate(data.losses):
         for k in data.classes:
             for t in data.times:
@@ -511,7 +575,10 @@ def survival_use(program: Program, data: Instance, v: Variables) -> None:
 
 
 def survival_demand(program: Program, data: Instance, v: Variables) -> None:
-    """(11c)  Σ_k u G E rescue[l,w,k,t] ≥ critical_w · demand[w,t] · demand_scale   [h100e; USD/h100e]   for every loss l"""
+    """(11d)  Σ_k u G E[w,k,t] rescue[l,w,k,t] ≥ critical_w · demand[w,t] · demand_scale   [h100e; USD/h100e]   resilience
+
+    For every loss l: nothing of the critical share may be unserved.
+    """
     for i, loss in enumerate(data.losses):
         for w, series in enumerate(data.demand):
             for t, needed in enumerate(series):
@@ -529,7 +596,10 @@ def survival_demand(program: Program, data: Instance, v: Variables) -> None:
 
 
 def carbon(program: Program, data: Instance, v: Variables) -> None:
-    """(12)  Σ_{t in year} energy · carbon intensity ≤ cap   [t; USD/t]"""
+    """(12)  Σ_{t in year} energy · carbon intensity − excess ≤ cap   [t; USD/t]   carbon
+
+    Energy is ρ_s K average_load h_t of every rack online, with the yearly PUE of the site (D10).
+    """
     for cap in data.carbon_caps:
         when = set(cap.periods)
         emitted = [(data.carbon[p][t], online) for (p, t), online in v.online.items() if t in when and data.carbon[p][t]]
@@ -553,7 +623,11 @@ def _routes(data: Instance, v: Variables) -> list[tuple[tuple[int, int, int], fl
 
 
 def total_cost(data: Instance, v: Variables) -> Expression:
-    """(0)  cost = Σ_t δ_t (spend + routes + unserved · price · h_t) + Σ_c shortfall_c (1+r)^−τ + paid for soft limits   [million USD]"""
+    """(0a)  cost = Σ_t δ_t (spend + routes + unserved · price · h_t) + Σ_c shortfall[c] (1+r)^−τ + paid for soft limits
+    [million USD; 1]
+
+    Minimised, or, with another objective, the measure that ties are broken by (D7).
+    """
     terms = [(record(data.discount[t] * data.held_cost[p][t]), held) for (p, t), held in v.held.items() if data.held_cost[p][t]]
     terms += [(record(data.discount[t] * data.online_cost[p][t]), o) for (p, t), o in v.online.items() if data.online_cost[p][t]]
     terms += [(record(data.discount[t] * cost), use) for (_, _, t), cost, use in _routes(data, v)]
@@ -570,7 +644,10 @@ def total_cost(data: Instance, v: Variables) -> Expression:
 
 
 def peak_power(program: Program, data: Instance, v: Variables) -> None:
-    """(0b)  peak ≥ Σ_p ρ_s K online[p,t]   [MW]   (only where the peak is minimised)"""
+    """(0b)  peak ≥ Σ_p ρ_s K online[p,t]   [MW; MW/MW]   peak
+
+    Only where the peak is minimised.
+    """
     if v.peak is not None:
         for t in data.times:
             program.add(v.peak - _power_of(data, v, t, None) >= 0, "peak", t)

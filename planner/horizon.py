@@ -73,19 +73,19 @@ def years_between(origin: date, day: date) -> float:
 
 def mean_discount(period: Period, origin: date, rate: float) -> float:
     """δ: the mean of (1+rate)^−τ over the period, τ in years from `origin`."""
-    if rate == 0:
-        return 1.0
     force = math.log1p(rate)
     begin = years_between(origin, period.first)
     length = period.days / DAYS_PER_YEAR
+    if force * length == 0:
+        return 1.0
     return math.exp(-force * begin) * -math.expm1(-force * length) / (force * length)
 
 
 def capital_recovery(rate: float, lifetime: float) -> float:
     """CRF: what one unit of capital costs per year, paid continuously over `lifetime` years; 1/lifetime at rate 0."""
-    if rate == 0:
-        return 1.0 / lifetime
     force = math.log1p(rate)
+    if force * lifetime == 0:
+        return 1.0 / lifetime
     return force / -math.expm1(-force * lifetime)
 
 
@@ -110,8 +110,8 @@ class Series:
     def steps(self, period: Period) -> list[tuple[int, float | None]]:
         """(days, value) pieces of a step series over the period; None before the first point."""
         if self.linear:
-            begin = period.first.toordinal()
-            return [(1, self._at_noon(day)) for day in range(begin, begin + period.days)]
+            noon = period.first.toordinal()
+            return [(1, self._at_noon(day)) for day in range(noon, noon + period.days)]
         pieces: list[tuple[int, float | None]] = []
         begin, value = period.first, None
         for day, following in self.points:
@@ -173,7 +173,3 @@ def overlap_days(first: date | None, last: date | None, period: Period) -> int:
 def years_of(horizon: Sequence[Period]) -> tuple[int, ...]:
     return tuple(sorted({period.year for period in horizon}))
 
-
-def column_mean(series: Series | None, period: Period) -> float:
-    """Mean of a table column over a period; 0 for a column that is not there."""
-    return 0.0 if series is None else series.mean(period)

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from planner.costs import MILLION, capital_charge, discount_at_end, metered_energy, rent
+from planner.costs import MILLION, capital_charge, discount_at_end, rent
 from planner.export import ExportControl, Standing
 from planner.fields import Limit
 from planner.horizon import HOURS_PER_YEAR, ONE_DAY, Period, mean_discount, overlap_days, years_of
 from planner.inputs import Inputs, column, throughput
 from planner.menu import Class, Position, classes, positions
 from planner.profiles import Contract, Site, Supply
+from planner.scenario import Workload
+from planner.slices import Slices, slices_of
+from planner.sources import ManagedSite, Source, grid_means, managed_sites, sources_of
 from planner.units import record
 
 Values = tuple[float, ...]
@@ -179,19 +182,27 @@ class Instance:
     classes: tuple[Class, ...]
     groups: tuple[Group, ...]
     workloads: tuple[str, ...]
-    demand: tuple[Values, ...]  # w, t [h100e]
+    slices: Slices
+    slots: tuple[tuple[tuple[int, ...], ...], ...]  # per workload: the slices over which its demand is met together
+    slot_demand: tuple[tuple[Values, ...], ...]  # w, t, slot [h100e]
+    demand: tuple[Values, ...]  # w, t: mean over the hours of the period [h100e]
     scale_unit: float  # demand_scale is counted in parts of this power of ten, so that its coefficients stay near 1
     critical: Values
     unserved_price: tuple[float | None, ...]  # [USD/h100e/hour]
     compute: dict[tuple[int, str], Values]  # (w, accelerator) -> u G E per period [h100e/rack]
     power: Values  # ρ K per position [MW/rack]
-    energy: tuple[Values, ...]  # per position and period [MWh/rack]
-    carbon: tuple[Values, ...]  # per position and period [t/rack]
+    idle: Values  # per position: share of the load that a rack draws when it is online and idle
+    throttled: frozenset[int]  # positions that may run fewer racks in a slice than are online
+    load: Values  # mean facility load of a rack at work per position [MW]
+    carbon: tuple[tuple[Values, ...], ...]  # position, period, slice: of a rack at work, where the grid carries it [t/rack]
     rent: tuple[Values, ...]  # per position and period [million USD/rack]
     capital: tuple[Values, ...]  # annuity of the capex [million USD/rack]
-    metered: tuple[Values, ...]  # metered energy [million USD/rack]
+    metered: tuple[tuple[Values, ...], ...]  # position, period, slice: metered energy of a rack at work [million USD/rack]
     held_cost: tuple[Values, ...]  # rent and capital of a rack held (on-demand: none) [million USD]
-    online_cost: tuple[Values, ...]  # metered energy of a rack online (on-demand: and rent) [million USD]
+    online_cost: tuple[Values, ...]  # metered energy of a rack online and idle or not throttled (on-demand: and rent) [million USD]
+    sources: tuple[Source, ...]
+    managed: tuple[ManagedSite, ...]
+    oversubscribed: bool
     cash_price: Values | None  # capex of a new rack where budgets are in cash [million USD]
     site_power: tuple[PowerLimit, ...]
     power_limits: tuple[PowerLimit, ...]
@@ -238,12 +249,28 @@ def build(inputs: Inputs) -> Instance:
     commitments = tuple(_commitments(inputs))
     rents = tuple(_over(horizon, lambda t, p=p: rent(p, t)) for p in menu)
     capital = tuple(_over(horizon, lambda t, p=p: capital_charge(p, t, rate)) for p in menu)
-    metered = tuple(_over(horizon, lambda t, p=p: metered_energy(p, t, inputs)) for p in menu)
+    slices = slices_of(inputs)
+    sources = sources_of(inputs, slices)
+    managed = managed_sites(inputs, menu, sources, slices)
+    balanced = {p for site in managed for p in site.positions}
+    oversubscribed = bool(inputs.scenario.energy and inputs.scenario.energy.oversubscribe)
+    idle = tuple(p.accelerator.idle_load for p in menu)
+    throttled = frozenset(p.index for p in menu if oversubscribed or p.accelerator.idle_load < 1)
+    prices = {g: grid_means(inputs, g, "price", slices) for g in {p.site.grid for p in menu}}
+    intensity = {g: grid_means(inputs, g, "carbon", slices) for g in {p.site.grid for p in menu}}
+    no_slices = tuple((0.0,) * len(slices.ids) for _ in horizon)
+    metered = tuple(
+        no_slices if p.index in balanced or p.offer.energy != "metered" else _weighed(prices[p.site.grid], slices, p.energy_rate / MILLION)
+        for p in menu
+    )
+    carbon = tuple(no_slices if p.index in balanced else _weighed(intensity[p.site.grid], slices, p.energy_rate) for p in menu)
     none = (0.0,) * len(horizon)
-    needed = tuple(_over(horizon, w.demand.mean) for w in scenario.workload)
+    slots = tuple(slices.slots(w.flexible) for w in scenario.workload)
+    slot_demand = tuple(_slot_demand(inputs, w, slices, slots[i]) for i, w in enumerate(scenario.workload))
+    needed = tuple(
+        tuple(_mean_over_slots(row, slices, slots[i], t) for t, row in enumerate(rows)) for i, rows in enumerate(slot_demand)
+    )
     cash = scenario.limits.budget_basis == "cash"
-    energy = tuple(_over(horizon, lambda t, p=p: p.energy_rate * t.hours) for p in menu)
-    intensity = {g: _over(horizon, lambda t, rows=rows: _mean(column(rows, "carbon"), t)) for g, rows in inputs.grids.items()}
     kinds = {w.kind for w in scenario.workload}
     yields = {
         (kind, a): _over(
@@ -261,22 +288,33 @@ def build(inputs: Inputs) -> Instance:
         classes=classes(inputs, menu, any(s.of == "compute" for s in shares)),
         groups=groups,
         workloads=tuple(w.id for w in scenario.workload),
+        slices=slices,
+        slots=slots,
+        slot_demand=slot_demand,
         demand=needed,
         scale_unit=_power_of_ten(max(map(max, needed))) if scenario.objective.name == "demand_scale" else 1.0,
         critical=tuple(w.critical for w in scenario.workload),
         unserved_price=tuple(w.unserved for w in scenario.workload),
         compute={(i, a): yields[w.kind, a] for i, w in enumerate(scenario.workload) for a in inputs.accelerators if (w.kind, a) in yields},
         power=tuple(record(p.power) for p in menu),
-        energy=energy,
-        carbon=tuple(
-            tuple(record(e * c) for e, c in zip(energy[p.index], intensity.get(p.site.grid, none), strict=True))
-            for p in menu
-        ),
+        idle=idle,
+        throttled=throttled,
+        load=tuple(record(p.energy_rate) for p in menu),
+        carbon=carbon,
         rent=rents,
         capital=capital,
         metered=metered,
         held_cost=tuple(none if p.on_demand else _sum(rents[p.index], capital[p.index]) for p in menu),
-        online_cost=tuple(_sum(metered[p.index], rents[p.index] if p.on_demand else none) for p in menu),
+        online_cost=tuple(
+            _sum(
+                tuple(record(sum(row) * (idle[p.index] if p.index in throttled else 1.0)) for row in metered[p.index]),
+                rents[p.index] if p.on_demand else none,
+            )
+            for p in menu
+        ),
+        sources=sources,
+        managed=managed,
+        oversubscribed=oversubscribed,
         cash_price=tuple(record(p.offer.capex / MILLION) for p in menu) if cash else None,
         site_power=tuple(_site_power(inputs, menu)),
         power_limits=tuple(limit for limit in _power_limits(inputs, menu) if limit.members or limit.floor),
@@ -314,7 +352,36 @@ def _mean(series: object, period: Period) -> float:
 
 def _powered(inputs: Inputs, site: Site) -> bool:
     series = inputs.power_series(site.id)
-    return any(series.mean(t) > 0 for t in inputs.horizon)
+    return any(series.mean(t) > 0 for t in inputs.horizon) or any(source.site == site.id for source in inputs.power_sources)
+
+
+def _weighed(means: tuple[Values, ...], slices: Slices, size: float) -> tuple[Values, ...]:
+    """size · hours · mean per period and slice."""
+    return tuple(
+        tuple(record(size * hours * mean) for hours, mean in zip(slices.hours[t], row, strict=True)) for t, row in enumerate(means)
+    )
+
+
+def _slot_demand(inputs: Inputs, workload: Workload, slices: Slices, slots: tuple[tuple[int, ...], ...]) -> tuple[Values, ...]:
+    """Demand of a workload per period and slot [h100e]: its mean over the days times the mean of its shape over the slot."""
+    means = slices.means(inputs.shapes[workload.demand_shape] if workload.demand_shape else None)
+    found = []
+    for t in inputs.horizon:
+        demand, hours = workload.demand.mean(t), slices.hours[t.index]
+        row = []
+        for slot in slots:
+            whole = sum(hours[i] for i in slot)
+            shape = sum(means[t.index][i] * hours[i] for i in slot) / whole if whole else 0.0
+            row.append(record(demand * shape))
+        found.append(tuple(row))
+    return tuple(found)
+
+
+def _mean_over_slots(row: Values, slices: Slices, slots: tuple[tuple[int, ...], ...], t: int) -> float:
+    hours = slices.hours[t]
+    if len(slots) == 1:
+        return row[0]
+    return record(sum(value * sum(hours[i] for i in slot) for value, slot in zip(row, slots, strict=True)) / sum(hours))
 
 
 # --- power ------------------------------------------------------------------------------------------------------------
@@ -554,14 +621,17 @@ def _pools(inputs: Inputs, menu: tuple[Position, ...], commitments: tuple[Commit
     members: dict[tuple[tuple[int, float], ...], list[tuple[int, int]]] = {}
     end = inputs.scenario.horizon.end
     for p in menu:
-        for t in inputs.horizon:
+        counts = [
+            c
+            for c in commitments
+            if c.contract.provider == p.site.provider
+            and (p.offer.contract == c.contract.id if p.offer.contract else in_scope(c.contract, p))
+        ]
+        for t in inputs.horizon if counts else ():
             key = tuple(
                 (c.index, record(days / t.days))
-                for c in commitments
-                if c.contract.provider == p.site.provider
-                and (c.label == "term" or int(c.label) == t.year)
-                and (p.offer.contract == c.contract.id if p.offer.contract else in_scope(c.contract, p))
-                and (days := overlap_days(c.contract.start, c.contract.end or end, t))
+                for c in counts
+                if c.label in ("term", str(t.year)) and (days := overlap_days(c.contract.start, c.contract.end or end, t))
             )
             if key:
                 members.setdefault(key, []).append((p.index, t.index))

@@ -84,14 +84,13 @@ def rows(name: str, row: str | None) -> Table:
     return Table(name, ("column", "value", "confidence", "line", "source", "note"), tuple(found))
 
 
-def start_project(folder: Path) -> list[str]:
-    """Writes scenario.toml and profiles/grids.csv; InputFault if the folder holds something already."""
+def start_project(folder: Path) -> dict[str, str]:
+    """Writes scenario.toml and profiles/grids.csv, and says what each is; InputFault if the folder holds something already."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputFault.one("is not empty", "give a new folder; nothing was overwritten", Location(str(folder)))
     write_file(folder / "scenario.toml", SCENARIO)
     write_file(folder / "profiles" / "grids.csv", GRIDS)
-    return [
-        f"{folder}/scenario.toml: a scenario to edit (planner solve {folder}/scenario.toml -o plan)",
-        f"{folder}/profiles/grids.csv: own rows, which win over the bundled ones by id",
-        "planner schema > scenario.schema.json gives editors completion and checks",
-    ]
+    return {
+        f"{folder}/scenario.toml": f"a scenario to edit (planner solve {folder}/scenario.toml -o plan)",
+        f"{folder}/profiles/grids.csv": "own rows, which win over the bundled ones by id",
+    }

@@ -13,7 +13,7 @@ import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from planner import __version__
 from planner.errors import Finding, InputFault, Location, PlannerError
 from planner.inputs import Inputs, assemble
-from planner.reading import read
+from planner.reading import bundled, read
 
 if TYPE_CHECKING:
     from planner.audit import Audit
@@ -77,25 +77,58 @@ class Result:
 
 def prepare(name: str, overrides: Sequence[str] = (), timings: Timings | None = None) -> tuple[Inputs, list[Finding]]:
     """The checked inputs of a scenario and its warnings. InputFault with everything that is wrong."""
-    from planner.checks import check
-
     timings = timings or Timings()
+    with timings.of("imports"):
+        from planner.checks import check
+        from planner.units import registry
+
+        registry()  # loads pint
     with timings.of("read"):
         inputs = assemble(read(name, overrides))
     with timings.of("check"):
         return inputs, check(inputs)
 
 
-def plan_scenario(name: str, overrides: Sequence[str] = ()) -> Result:
+def outline(name: str, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[Finding]]:
+    """What would be solved, by name, and the warnings. Everything is done but the solve. InputFault with everything that is wrong."""
+    from planner import formulation, instance
+    from planner.export import active_rules
+
+    inputs, warnings = prepare(name, overrides)
+    data = instance.build(inputs)
+    program = formulation.build(data).program
+    scenario = inputs.scenario
+    steps = f"{len(inputs.horizon)} {scenario.horizon.step}{'s' if len(inputs.horizon) > 1 else ''}"
+    limits = [name for name, value in scenario.limits if value]
+    return {
+        "name": scenario.name or inputs.name,
+        "horizon": f"{inputs.horizon[0].first} to {inputs.horizon[-1].last}, {steps}",
+        "objective": scenario.objective.name,
+        "workloads": ", ".join(w.id for w in scenario.workload),
+        "providers": ", ".join(sorted({p.site.provider for p in data.positions})),
+        "accelerators": ", ".join(sorted({p.accelerator.id for p in data.positions})),
+        "sites": len({p.site.id for p in data.positions}),
+        "offers": len({p.offer.id for p in data.positions}),
+        "contracts": len(inputs.contracts),
+        "export_rules": len(active_rules(inputs)),
+        "limits": ", ".join(limits) or "none",
+        "loss": scenario.resilience.lose if scenario.resilience else "none",
+        "columns": len(program.columns),
+        "rows": len(program.rows),
+        "files": len(inputs.files),
+    }, warnings
+
+
+def plan_scenario(name: str, overrides: Sequence[str] = (), timings: Timings | None = None) -> Result:
     """The answer to a scenario, audited. A plan that fails its audit is kept in the result with `audit.passed` False."""
-    timings = Timings()
+    timings = timings or Timings()
+    inputs, warnings = prepare(name, overrides, timings)
     with timings.of("imports"):
         from planner import conflict, formulation, instance, limits, plan, provenance, report, solve
         from planner.audit import audit
         from planner.folder import csv_text
 
         _load_solver()
-    inputs, warnings = prepare(name, overrides, timings)
     with timings.of("build"):
         model = formulation.build(instance.build(inputs))
     with timings.of("solve"):
@@ -112,6 +145,7 @@ def plan_scenario(name: str, overrides: Sequence[str] = ()) -> Result:
         made = report.tables(inputs, found)
         bounds = tuple(limits.limits(model, found))
         totals = report.totals(found, made)
+        grades = provenance.grades(inputs, found, next(table for table in made if table.name == "cost"))
         made += [limits.table(list(bounds)), provenance.sources(inputs)]
         texts = {table.name: csv_text(table) for table in made}
     with timings.of("audit"):
@@ -122,7 +156,7 @@ def plan_scenario(name: str, overrides: Sequence[str] = ()) -> Result:
         tables=tuple(made),
         limits=bounds,
         totals=totals,
-        grades=provenance.grades(inputs, found),
+        grades=grades,
         audit=verdict,
         texts=texts,
     )
@@ -147,12 +181,17 @@ def rows_of(texts: dict[str, str]) -> dict[str, list[dict[str, str]]]:
 
 def files(result: Result, folder: Path) -> dict[str, str]:
     """Every file of the plan folder by name; the manifest comes last."""
-    from planner.folder import MANIFEST, datapackage
+    from planner.folder import MANIFEST, json_text
+
+    return tables(result) | {MANIFEST: json_text(manifest(result, folder)) + "\n"}
+
+
+def tables(result: Result) -> dict[str, str]:
+    """The files of the plan folder by name, without the manifest that holds their hashes."""
+    from planner.folder import datapackage
 
     found = {f"{name}.csv": text for name, text in result.texts.items()}
-    found["datapackage.json"] = datapackage(result.inputs.name, result.tables)
-    found[MANIFEST] = json.dumps(manifest(result, folder), indent=1, ensure_ascii=False) + "\n"
-    return found
+    return found | {"datapackage.json": datapackage(result.inputs.name, result.tables)}
 
 
 def manifest(result: Result, folder: Path) -> dict[str, Any]:
@@ -168,7 +207,7 @@ def manifest(result: Result, folder: Path) -> dict[str, Any]:
         "set": list(result.overrides),
         "options": inputs.scenario.solve.model_dump(mode="json"),
         "inputs": {source.shown: source.sha256 for source in inputs.files},
-        "tables": {f"{name}.csv": hashlib.sha256(text.encode()).hexdigest() for name, text in result.texts.items()},
+        "tables": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tables(result).items()},
         "confidence": result.grades,
         "liabilities": liabilities(result),
         "warnings": [str(w) for w in result.warnings],
@@ -189,12 +228,10 @@ def _objective_value(result: Result) -> float | None:
 
 def scenario_reference(inputs: Inputs, folder: Path) -> str:
     """The scenario as `planner verify` finds it again: the name of a bundled one, or a path relative to the plan folder."""
-    from planner.reading import bundled
-
-    path = next(iter(inputs.files)).path
-    if path.parent == bundled("inputs"):
+    path = next(iter(inputs.files)).path.resolve()
+    if path.parent == bundled("inputs").resolve():
         return f"bundled:{path.stem}"
-    return os.path.relpath(path.resolve(), folder.resolve())
+    return Path(os.path.relpath(path, folder.resolve())).as_posix()
 
 
 def liabilities(result: Result) -> dict[str, float]:
@@ -219,7 +256,7 @@ def liabilities(result: Result) -> dict[str, float]:
 def audit_data(audit: Audit | None) -> dict[str, Any]:
     if audit is None:
         return {"passed": False, "checked": 0, "failures": []}
-    failures = [vars(check) if hasattr(check, "__dict__") else str(check) for check in audit.failures[:50]]
+    failures = [asdict(check) for check in audit.failures[:50]]
     return {"passed": audit.passed, "checked": audit.checked, "worst": audit.worst, "failures": failures}
 
 
@@ -253,8 +290,8 @@ class Verdict:
     folder: str
     status: str
     audit: Audit
-    changed: tuple[str, ...]  # tables that are not the ones that were written
-    totals: dict[str, float]
+    changed: tuple[str, ...]  # files that are not the ones that were written
+    foreign: bool  # judged by inputs that are not those it was made from (--scenario)
 
     @property
     def passed(self) -> bool:
@@ -272,19 +309,17 @@ def verify(folder: Path, scenario: str | None = None) -> Verdict:
     inputs, _ = prepare(name, [str(item) for item in overrides] if isinstance(overrides, list) else [])
     if scenario is None:
         _same_inputs(inputs, manifest, folder)
-    hashes = manifest.get("tables", {})
-    changed = tuple(
-        sorted(
-            file for file, sha in hashes.items() if file.removesuffix(".csv") not in raw or hashlib.sha256(raw[file.removesuffix(".csv")]).hexdigest() != sha
-        )
-    ) if isinstance(hashes, dict) else ("plan.json",)  # fmt: skip
-    claimed = {k: float(v) for k, v in manifest.get("totals", {}).items() if isinstance(v, (int, float))}
-    return Verdict(str(folder), str(manifest.get("status")), audit(inputs, tables, claimed), changed, claimed)
+    foreign = sorted(manifest["inputs"].values()) != sorted(source.sha256 for source in inputs.files)
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in raw.items()}
+    names = {*hashes, *manifest["tables"]}
+    changed = tuple(sorted(name for name in names if hashes.get(name) != manifest["tables"].get(name)))
+    claimed = {k: float(v) for k, v in manifest["totals"].items() if isinstance(v, (int, float))}
+    return Verdict(str(folder), str(manifest.get("status")), audit(inputs, tables, claimed), changed, foreign)
 
 
 def _scenario_name(reference: str, folder: Path) -> str:
     if reference.startswith("bundled:"):
-        return reference.removeprefix("bundled:")
+        return str(bundled("inputs") / f"{reference.removeprefix('bundled:')}.toml")
     path = folder / reference
     if not reference or not path.is_file():
         what = f"its scenario `{reference}` is not there any more"
@@ -294,7 +329,7 @@ def _scenario_name(reference: str, folder: Path) -> str:
 
 def _same_inputs(inputs: Inputs, manifest: dict[str, Any], folder: Path) -> None:
     """InputFault if a file is not the one that the plan was made from."""
-    recorded = sorted(manifest.get("inputs", {}).values())
+    recorded = sorted(manifest["inputs"].values())
     present = sorted(source.sha256 for source in inputs.files)
     if recorded != present:
         known = set(recorded)
@@ -313,6 +348,12 @@ def unproved(result: Result) -> PlannerError | None:
         spent = f"after the time limit of {limit:g} s" if limit else "before proof"
         return Stopped(f"stopped {spent}: nothing is proved" + ("" if result.plan else " and there is no plan"))
     if result.audit is not None and not result.audit.passed:
-        lines = [f"  {c.rule} {c.subject} {c.period}: {c.value:g} against {c.limit:g} {c.unit} {c.note}" for c in result.audit.failures[:10]]
-        return VerificationFailed("the plan does not stand up to the audit and is not an answer:\n" + "\n".join(lines))
+        return VerificationFailed("the plan does not stand up to the audit and is not an answer:\n" + "\n".join(failures(result.audit)))
     return None
+
+
+def failures(audit: Audit, most: int = 10) -> list[str]:
+    """The first failed checks, a line each."""
+    found = audit.failures
+    lines = [f"  {c.rule} {c.subject} {c.period}: {c.value:g} against {c.limit:g} {c.unit} {c.note}".rstrip() for c in found[:most]]
+    return lines + ([f"  and {len(found) - most} more"] if len(found) > most else [])

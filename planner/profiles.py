@@ -31,11 +31,16 @@ from planner.fields import (
 CONFIDENCE = ("disclosed", "reported", "estimated", "assumed")
 Power = Annotated[float, Quantity("MW", basis="facility", example="500 MW")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166 code of two letters")]
+Pue = Annotated[
+    float, Number(1, 5, hint="PUE is facility power over IT power, never below 1: give the measured ratio, e.g. 1.28")
+]
 
 
 def ordered(first: date | None, last: date | None, names: str) -> None:
     if first and last and last < first:
-        raise fault(f"{names}: {last} is before {first}", "the last day is inclusive and not before the first")
+        begin, _, end = names.partition(" and ")
+        fix = f"the last day is inclusive: give one that is not before {begin}, or swap the two"
+        raise fault(f"{end} {last} is before {begin} {first}", fix, (end,))
 
 
 class Accelerator(Record):
@@ -50,7 +55,9 @@ class Accelerator(Record):
     rack_power: Annotated[float, Quantity("MW/rack", basis="IT", strict=True, example="132 kW/rack")]
     average_load: Share = 1.0
     idle_load: Share = Field(1.0, description="share of the load drawn by a rack that is online and idle")
-    throughput: dict[str, float] = Field(default_factory=dict, description="h100e per gpu, by kind of workload")
+    throughput: dict[Id, Annotated[float, Quantity("h100e/gpu", example="2.8 h100e/gpu")]] = Field(
+        default_factory=dict, description="h100e per gpu, by kind of workload"
+    )
     memory: Annotated[float, Quantity("GB/gpu")] | None = None
     memory_bandwidth: Annotated[float, Quantity("TB/s/gpu")] | None = None
     scale_up_domain: Annotated[float, Quantity("gpu")] | None = None
@@ -61,15 +68,19 @@ class Accelerator(Record):
 
     @model_validator(mode="before")
     @classmethod
-    def _gather_throughput(cls, data: Any, info: Any) -> Any:
+    def _gather_throughput(cls, data: Any) -> Any:
         """Columns `throughput_<kind>` become one table."""
         if not isinstance(data, dict):
             return data
+        if "throughput" in data:
+            raise fault(
+                "there is no column `throughput`",
+                'say for which kind of work, e.g. throughput_training = "2.8 h100e/gpu"',
+                ("throughput",),
+            )
         kinds = {key: data[key] for key in data if isinstance(key, str) and key.startswith("throughput_")}
         rest = {key: value for key, value in data.items() if key not in kinds}
-        reader = Quantity("h100e/gpu", example="2.8 h100e/gpu")
-        throughput = {key.removeprefix("throughput_"): reader._validate(value, info) for key, value in kinds.items()}
-        return rest | {"throughput": throughput}
+        return rest | {"throughput": {key.removeprefix("throughput_"): value for key, value in kinds.items()}}
 
 
 class Provider(Record):
@@ -89,8 +100,8 @@ class Site(Record):
     operator: Id | None = None
     country: Country
     grid: Id
-    pue: Annotated[float, Number(1, 5)]
-    pue_energy: Annotated[float, Number(1, 5)] | None = Field(None, description="yearly mean PUE for energy and carbon (default: pue)")
+    pue: Pue
+    pue_energy: Pue | None = Field(None, description="yearly mean PUE for energy and carbon (default: pue)")
     available: Share = 1.0
     delay: Annotated[float, Quantity("month", example="3 month")] = 0.0
     wue: Annotated[float, Quantity("L/kWh")] | None = None

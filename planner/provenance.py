@@ -105,8 +105,11 @@ def _scenario_sources(node: Node, path: tuple[str, ...], why: Mapping[str, str])
         yield (key, *_parts(str(node.value)), node.where.file, node.where.line or None, reason, "assumed", "")
 
 
-def grades(inputs: Inputs, plan: Plan) -> dict[str, float]:
-    """Share of the discounted cost by the confidence of the number behind it; sums to 1 (empty for a plan that costs nothing)."""
+def grades(inputs: Inputs, plan: Plan, cost: Table) -> dict[str, float]:
+    """Share of the discounted cost by the confidence of the number behind it; sums to 1 (empty for a plan that costs nothing).
+
+    Routes, soft limits and what stays unserved are priced by the scenario itself, which is graded assumed.
+    """
     data = plan.instance
     sums = dict.fromkeys(CONFIDENCE, 0.0)
     for (p, t), held in plan.held.items():
@@ -120,8 +123,7 @@ def grades(inputs: Inputs, plan: Plan) -> dict[str, float]:
     for c in data.commitments:
         level = weakest((grade(c.contract.origin, "value"), grade(c.contract.origin, "take_or_pay")))
         sums[level] += plan.shortfall[c.index] * c.discount
-    for (w, t), missing in plan.unserved.items():
-        sums["assumed"] += missing * (data.unserved_price[w] or 0.0) * data.periods[t].hours / MILLION * data.discount[t]
+    sums["assumed"] += sum(row[4] for row in cost.rows if row[2] in ("route", "soft", "unserved")) / MILLION
     whole = sum(sums.values())
     return {level: amount / whole for level, amount in sums.items()} if whole > 0 else {}
 

@@ -1,4 +1,4 @@
-"""What the user asks: horizon, money, workloads, limits, policy, objective. Frozen records, one per section of the scenario file."""
+"""What the user asks: horizon, money, workloads, limits, policy, objective; frozen records, one per section."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ from planner.fields import (
 )
 from planner.horizon import Series
 from planner.profiles import TABLES, Country, ordered
+from planner.units import WORDS
 
 FacilityPower = Annotated[Limit, LimitField(Quantity("MW", basis="facility", example="30 GW"), "USD/MW/year")]
 Money = Annotated[Limit, LimitField(Quantity("USD", example="60 billion USD"), "USD/USD", varying=False)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code of three letters")]
 Year = Annotated[str, Field(pattern=r"^\d{4}$", description="a calendar year")]
 
 
@@ -39,7 +41,9 @@ class Horizon(Record):
     def _consistent(self) -> Horizon:
         ordered(self.start, self.end, "start and end")
         if not 1990 <= self.start.year <= self.end.year <= 2200:
-            raise fault("the horizon lies outside 1990 to 2200", "check the years")
+            raise fault(
+                f"the horizon {self.start.year} to {self.end.year} lies outside 1990 to 2200", "check the years of start and end"
+            )
         return self
 
 
@@ -47,7 +51,18 @@ class MoneyRules(Record):
     """Discount rate, and what other currencies are worth."""
 
     discount_rate: Annotated[float, Quantity("1/year", example="8 %/year")] = 0.0
-    rates: dict[str, Annotated[float, Quantity("USD", strict=True, example="0.71 USD")]] = Field(default_factory=dict)
+    rates: dict[Currency, Annotated[float, Quantity("USD", strict=True, example="0.71 USD")]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MoneyRules:
+        for code in self.rates:
+            if code in WORDS:
+                raise fault(
+                    f"`{code}` is a unit already, it cannot be a currency",
+                    "name another currency by its ISO code, e.g. CAD",
+                    ("rates", code),
+                )
+        return self
 
 
 class Select(Record):
@@ -113,13 +128,15 @@ class Limits(Record):
     """Limits over the whole plan; those with a price (`at`) are soft."""
 
     fleet_power: FacilityPower | None = None
-    national_share: dict[Country, Annotated[Limit, LimitField(Number(0), "USD/MW/year")]] = Field(default_factory=dict)
+    national_share: dict[Country, Annotated[Limit, LimitField(Number(0, 1), "USD/MW/year")]] = Field(default_factory=dict)
     country_power: dict[Country, FacilityPower] = Field(default_factory=dict)
     provider_power: dict[Id, FacilityPower] = Field(default_factory=dict)
     budget: dict[Year, Money] = Field(default_factory=dict)
     budget_total: Money | None = None
     budget_basis: Literal["annuity", "cash"] = "annuity"
-    carbon: dict[Year, Annotated[Limit, LimitField(Quantity("t", example="30 Mt"), "USD/t", varying=False)]] = Field(default_factory=dict)
+    carbon: dict[Year, Annotated[Limit, LimitField(Quantity("t", example="30 Mt"), "USD/t", varying=False)]] = Field(
+        default_factory=dict
+    )
     provider_share: tuple[ProviderShare, ...] = ()
 
 
@@ -196,10 +213,15 @@ class Assumption(Record):
     why: Text
 
 
+def _whole(value: object) -> object:
+    """`true` and 1.0 equal 1 in Python; here they are no version of the format."""
+    return value if type(value) is int else str(value)
+
+
 class Scenario(Record):
     """A scenario without its inline rows."""
 
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Annotated[Literal[1], BeforeValidator(_whole)] = Field(alias="schema")
     name: Text = ""
     extends: Text | None = None
     profiles: tuple[str, ...] = ("bundled",)
@@ -222,7 +244,11 @@ def json_schema() -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for table in TABLES.values():
         row = table.record.model_json_schema(by_alias=True)
-        properties = row["properties"] | {"source": {"type": "string"}, "confidence": {"type": "string"}, "note": {"type": "string"}}
+        properties = row["properties"] | {
+            "source": {"type": "string"},
+            "confidence": {"type": "string"},
+            "note": {"type": "string"},
+        }
         properties.pop("throughput", None)
         shape: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
         if table.name == "accelerators":
@@ -231,4 +257,3 @@ def json_schema() -> dict[str, Any]:
     schema = Scenario.model_json_schema(by_alias=True)
     schema["properties"] |= rows
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Planner scenario"} | schema
-

@@ -16,6 +16,7 @@ from planner.formulation import Model
 from planner.program import Program
 from planner.scenario import Solve
 
+LARGE = 12_000  # columns from which interior point with crossover beats the simplex method (docs/decisions.md, D14)
 TIE = 1e-9  # how much of the first objective may be given up to break ties by cost, relative
 
 
@@ -60,8 +61,29 @@ def _run(
     engine.setOptionValue("mip_rel_gap", options.gap)
     if options.time_limit is not None:
         engine.setOptionValue("time_limit", max(0.01, (options.time_limit if left is None else left)))
+    if len(program.columns) >= LARGE and not any(program.integer):
+        engine.setOptionValue("solver", "ipx")  # crossover follows: the answer is a basis, like that of the simplex method
+        engine.run()
+        if _proved(engine):
+            return _answer(engine, program, begun)
+        engine.setOptionValue("solver", "simplex")  # anything but an optimum is left to the method that proves why
+        engine.clearSolver()
     engine.run()
     return _answer(engine, program, begun)
+
+
+def _proved(engine: Any) -> bool:
+    """Whether the engine holds an optimum that is feasible in both senses, or was stopped."""
+    import highspy
+
+    info, feasible = engine.getInfo(), highspy.SolutionStatus.kSolutionStatusFeasible
+    if engine.getModelStatus() in (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kInterrupt):
+        return True
+    return (
+        engine.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        and info.primal_solution_status == feasible
+        and info.dual_solution_status == feasible
+    )
 
 
 def load(program: Program, costs: Sequence[float], constant: float, extra: tuple[list[float], float] | None = None) -> Any:

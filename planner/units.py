@@ -58,10 +58,17 @@ percent = 0.01
 """
 # what a user may write -> the word pint knows
 WORDS = {
-    **{w: w for w in "h hour minute day month quarter year s W kW MW GW TW Wh kWh MWh GWh TWh g kg t kt Mt Gt L GB TB".split()},
-    **{w: w for w in "USD gpu rack h100e TPP".split()},
-    **{w + "s": w for w in "hour minute day month quarter year gpu rack".split()},
-    **{"gpu-hour": "gpu*hour", "gpu-hours": "gpu*hour", "tonne": "t", "tonnes": "t", "liter": "L", "litre": "L", "%": "percent"},
+    **{w: w for w in ("h", "hour", "minute", "day", "month", "quarter", "year", "s", "W", "kW", "MW", "GW", "TW")},
+    **{w: w for w in ("Wh", "kWh", "MWh", "GWh", "TWh", "g", "kg", "t", "kt", "Mt", "Gt", "L", "GB", "TB")},
+    **{w: w for w in ("USD", "gpu", "rack", "h100e", "TPP")},
+    **{w + "s": w for w in ("hour", "minute", "day", "month", "quarter", "year", "gpu", "rack")},
+    "gpu-hour": "gpu*hour",
+    "gpu-hours": "gpu*hour",
+    "tonne": "t",
+    "tonnes": "t",
+    "liter": "L",
+    "litre": "L",
+    "%": "percent",
 }
 MULTIPLIERS = {"million": 10**6, "billion": 10**9, "trillion": 10**12}
 REFUSED = {
@@ -75,10 +82,12 @@ REFUSED = {
     "KW": "did you mean `kW`?",
     "chip": "chips are counted in `gpu`",
 }
-_NUMBER = r"[+-]?(?:\d+(?:_\d+)*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
+_NUMBER = r"[+-]?(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"  # no digits of other scripts
 _QUANTITY = re.compile(rf"\s*(?P<number>{_NUMBER})\s*(?P<unit>.*?)\s*", re.DOTALL)
+MAX_LENGTH = 200  # of a quantity as text
 _WORD = re.compile(r"[A-Za-z$€£%][A-Za-z0-9_$%-]*")
 _BASIS = re.compile(r"(?P<unit>[kMGT]?Wh?)_(?P<basis>IT|facility)")
+PLAIN = re.compile(rf"\s*{_NUMBER}\s*(?:million|billion|trillion)?\s*")  # a cell under a header that has the unit
 QUANTITY_PATTERN = rf"^\s*{_NUMBER}\s*((million|billion|trillion)\s+)?[A-Za-z%][A-Za-z0-9_%-]*(/[A-Za-z0-9_]+)*\s*$"
 
 
@@ -161,9 +170,12 @@ def parse(
         raise UnitError(f"expected a quantity in {canonical}, got {_kind(text)}", f'write it as text, e.g. "{example}"')
     if isinstance(text, (int, float)):
         raise UnitError(f"{text} has no unit", f'write number and unit as text, e.g. "{example}"')
-    match = _QUANTITY.fullmatch(text)
-    if not match or (match["unit"] and match["unit"][0] in ",.0123456789"):
-        hint = "use a point for decimals and no thousands separators" if "," in text else "number first, then the unit"
+    if not text.strip():
+        raise UnitError("is empty where a quantity is due", f'e.g. "{example}"')
+    match = _QUANTITY.fullmatch(text) if len(text) <= MAX_LENGTH else None
+    if not match or (match["unit"] and match["unit"][0] in "_,.'0123456789"):
+        separated = re.match(r"\s*[+-]?[0-9]+[\s,.'_]+[0-9]", text)
+        hint = "use a point for decimals and no thousands separators" if separated else "number first, then the unit"
         raise UnitError(f"`{_short(text)}` is not a quantity", f'{hint}, e.g. "{example}"')
     written = match["unit"]
     for word in re.split(r"[\s/]+", written):
@@ -177,7 +189,10 @@ def parse(
     except UnitError as error:
         raise UnitError(error.what, f'{error.fix} (expected {canonical}, e.g. "{example}")') from None
     if found.dimension != target.dimension:
-        raise UnitError(f"`{text.strip()}` is not in {canonical}", f'a quantity of that kind is written like "{example}"')
+        what = (
+            f"`{text.strip()}` is not in {canonical}" if canonical else f"`{text.strip()}` is not a plain number or a percentage"
+        )
+        raise UnitError(what, f'a quantity of that kind is written like "{example}"' if canonical else 'e.g. 0.6 or "60 %"')
     if basis and found.basis and found.basis != basis:
         raise UnitError(
             f"`{text.strip()}` is {found.basis} power and this field wants {basis} power",
@@ -188,7 +203,7 @@ def parse(
         value = float(number * found.factor / target.factor)
     except (ArithmeticError, ValueError, OverflowError):
         raise UnitError(f"`{_short(text)}` is out of range", "write a number that can be true") from None
-    if abs(value) > 1e30:
+    if abs(value) > 1e30 or (number and abs(value) < 1e-30):
         raise UnitError(f"`{_short(text)}` is out of range", "write a number that can be true")
     return value
 
@@ -206,7 +221,7 @@ def number(text: object, what: str = "a number") -> float:
 
 
 def _kind(value: object) -> str:
-    names = {bool: "true or false", dict: "a table", list: "a list", type(None): "nothing"}
+    names = {bool: str(value).lower(), dict: "a table", list: "a list", type(None): "nothing"}
     return names.get(type(value), f"`{_short(str(value))}`")
 
 

@@ -8,6 +8,7 @@ and a demand of 200 h100e, so 10 racks. An h100e that is missing all year costs 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +17,7 @@ import highspy
 
 from planner import formulation, instance, planning
 from planner.formulation import Model
-from planner.limits import OBJECTIVE_UNITS
+from planner.limits import objective_unit
 from planner.solve import load
 from tests.test_oracle import BLOCKS
 
@@ -31,28 +32,39 @@ def scenario(**blocks: str) -> str:
 
 def plan(text: str, overrides: Sequence[str] = ()) -> planning.Result:
     """What a scenario given as text comes to."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "world.toml"
-        path.write_text(text, encoding="utf-8")
-        return planning.plan_scenario(str(path), overrides)
+    return planning.plan_scenario(_file(text), overrides)
+
+
+@cache
+def _folder() -> TemporaryDirectory[str]:
+    """One folder for all scenarios, as tables name the file that a number stands in."""
+    return TemporaryDirectory(prefix="planner-tests-")
+
+
+def _file(text: str) -> str:
+    path = Path(_folder().name) / "world.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
 
 
 def model(text: str) -> Model:
     """The model of a scenario given as text."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "world.toml"
-        path.write_text(text, encoding="utf-8")
-        inputs, _ = planning.prepare(str(path))
+    inputs, _ = planning.prepare(_file(text))
     return formulation.build(instance.build(inputs))
 
 
 def value(result: planning.Result) -> float:
     """The objective in the unit of the tables (USD, MW, MWh, t, h100e·h, a plain scale); infinite where nothing fits."""
-    name = result.inputs.scenario.objective.name
     if result.status == "infeasible":
         return float("inf")
     assert result.status == "optimal", result.status
-    return result.solution.objective * OBJECTIVE_UNITS[name][1] * (-1 if name == "demand_scale" else 1)
+    return worth(result.model, result.solution.objective)
+
+
+def worth(made: Model, objective: float) -> float:
+    """The objective of a programme in the unit of the tables."""
+    sign = -1 if made.instance.objective == "demand_scale" else 1
+    return sign * objective * objective_unit(made.instance)[1]
 
 
 def least(made: Model, fixed: Fixing | None = None, without: Collection[str] = ()) -> float:

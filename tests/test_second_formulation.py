@@ -1,6 +1,7 @@
-"""The planner against the second formulation (tests/oracle.py) on random small worlds: same status, same optimum, same least cost.
+"""The planner against the second formulation (tests/oracle.py) on random small worlds: status, optimum, least cost.
 
-The two share the records and the calendar, nothing else. A failure names its seed; `python -m tests.worlds SEED` prints the world.
+The two share the records and the calendar, nothing else. A failure names its seed;
+`python -m tests.worlds SEED` prints the world.
 """
 
 from __future__ import annotations

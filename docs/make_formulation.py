@@ -1,0 +1,137 @@
+"""Writes docs/formulation.md from the docstrings of planner/formulation.py:  python docs/make_formulation.py
+
+Each docstring that begins with a number holds a line per rule, `(number)  equation   [unit; unit of the dual]   rows`, three blanks
+between the parts, and below it what is not plain. The order is that of the paper, which is the order of the functions.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from planner import formulation  # noqa: E402
+from planner.limits import FAMILIES  # noqa: E402
+
+PAGE = HERE / "formulation.md"
+RULE = re.compile(r"\((?P<number>\d+[a-z]?'?)\)  (?P<equation>.+?)   \[(?P<unit>[^;\]]+); (?P<dual>[^\]]+)\](?:   (?P<rows>.+))?")
+DECISION = re.compile(r"\bD(\d+)\b")
+
+HEAD = """\
+# The formulation
+
+<!-- Made by docs/make_formulation.py from the docstrings of planner/formulation.py. Do not edit: change the docstring and run it. -->
+
+What the planner solves: a linear programme over the periods of the horizon (with `[solve] whole_racks = true` some columns are
+integer). The tables follow the code, one line per rule: what you read here is the docstring of the function that states it.
+
+## Symbols
+
+| symbol | meaning | unit |
+|---|---|---|
+| t, s, p | period; site; position: an offer (one tranche of it) at a site | |
+| k | class of positions that no workload tells apart | |
+| w, l, c | workload; something that can be lost; commitment of a contract (a calendar year of it, or its term) | |
+| g | group: an accelerator at a site, over all reserved offers | |
+| added, taken, held, online | racks taken on; taken on and still running; paid for (`fleet + taken`); powered | rack |
+| use, unserved | racks at work for a workload; demand that is not met | rack; h100e |
+| shipped, new, net | racks shipped in so far; in a period; net change of racks held | rack |
+| lic, allotted, shortfall, bought | gpu drawn on a licence; spend that counts for a commitment; what is missing there; racks paid in cash | gpu; million USD; million USD; rack |
+| standby, rescue | racks powered, and at work, in the second dispatch after a loss | rack |
+| excess | what is above a soft limit | that of the limit |
+| demand, G, K, ρ_s, E, u | demand; gpu per rack; kW of IT per rack; PUE; throughput per gpu; availability | h100e; gpu/rack; MW/rack; 1; h100e/gpu; 1 |
+| P[s,t], h_t, length | facility power of a site; hours of a period | MW; h |
+| δ_t, (1+r)^−τ | mean discount factor of a period; the factor at the end of a year or of the horizon | 1 |
+
+All variables are ≥ 0. Coefficients are rounded once to 15 significant digits, and those decimals are the model.
+
+"""
+TABLE = """\
+## Rules
+
+The dual is the `shadow_price` of constraints.csv: what one more unit of room saves (for a demand: costs) where cost is minimised; with
+another objective its unit takes the place of the USD. Rows marked † hold the model together and are not shown in that file.
+
+| number | equation | unit | unit of the dual | rows in constraints.csv | function |
+|---|---|---|---|---|---|
+"""
+NOTES = """\
+
+## Notes
+
+"""
+TAIL = """
+Why the programme is as small as it is, and why that is exact: one `use` per class of positions
+([D1](decisions.md)), one region for all that are equal ([D2](decisions.md)), no `added` without a term ([D3](decisions.md)), no
+column for shipments where nothing leaves ([D4](decisions.md)). What the rules mean in words is section 7 of the design; that the
+programme says it is checked by a second formulation, written apart from this one (tests/oracle.py), on random worlds
+(tests/test_second_formulation.py), by each rule alone (tests/test_formulation.py), and after every solve by the audit.
+"""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the table."""
+
+    number: str
+    equation: str
+    unit: str
+    dual: str
+    rows: tuple[str, ...]
+    function: str
+
+
+def stated(function: FunctionType) -> tuple[list[Rule], str]:
+    """The rules in a docstring and the note below them. ValueError where a line cannot be read."""
+    text = inspect.cleandoc(function.__doc__ or "")
+    if not re.match(r"\(\d", text):
+        return [], ""
+    head, _, note = text.partition("\n\n")
+    lines = re.sub(r"\n(?!\()", "   ", head).replace("      ", "   ").splitlines()
+    found = []
+    for line in lines:
+        match = RULE.fullmatch(line)
+        if match is None:
+            raise ValueError(
+                f"{function.__name__}: this line is not `(number)  equation   [unit; unit of the dual]   rows`: {line}"
+            )
+        names = tuple(match["rows"].split(", ")) if match["rows"] else ()
+        found.append(Rule(match["number"], match["equation"], match["unit"], match["dual"], names, function.__name__))
+    return found, " ".join(note.split())
+
+
+def functions() -> Iterator[FunctionType]:
+    """The functions of the formulation in the order of their text."""
+    own = [f for f in vars(formulation).values() if isinstance(f, FunctionType) and f.__module__ == formulation.__name__]
+    yield from sorted(own, key=lambda f: f.__code__.co_firstlineno)
+
+
+def rules() -> Iterator[Rule]:
+    for function in functions():
+        yield from stated(function)[0]
+
+
+def page() -> str:
+    """The text of docs/formulation.md."""
+    lines, notes = [], []
+    for function in functions():
+        found, note = stated(function)
+        for rule in found:
+            rows = ", ".join(f"`{name}`" + ("" if name in FAMILIES else " †") for name in rule.rows) or "objective"
+            cells = (f"({rule.number})", rule.equation.replace("|", "\\|"), rule.unit, rule.dual, rows, f"`{rule.function}`")
+            lines.append("| " + " | ".join(cells) + " |")
+        if note:
+            numbers = ", ".join(f"({rule.number})" for rule in found)
+            notes.append(f"- **{numbers}** " + DECISION.sub(r"[D\1](decisions.md)", note))
+    return HEAD + TABLE + "\n".join(lines) + "\n" + NOTES + "\n".join(notes) + "\n" + TAIL
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
