@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from planner.conflict import Conflict
     from planner.limits import Hardest
     from planner.planning import Result
-    from planner.report import Table
+    from planner.table import Table
 
 RULES = {
     "site_power": "power of site {}",

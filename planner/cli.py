@@ -327,7 +327,7 @@ def import_skypilot(
     """Turn a SkyPilot price catalogue into offers rows; says what it left out and why."""
     from planner import skypilot
     from planner.folder import csv_text, write_file
-    from planner.report import Table
+    from planner.table import Table
 
     found = skypilot.read_catalogue(path, max_gpus=max_gpus)
     names = [column.split(" ")[0] for column in skypilot.COLUMNS]

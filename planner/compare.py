@@ -14,7 +14,7 @@ import pandas as pd
 
 from planner.errors import InputFault, Location
 from planner.folder import read_tables
-from planner.report import Table
+from planner.table import Table
 
 UNITS = {"cost_usd": "USD", "spend_usd": "USD", "shortfall_usd": "USD", "peak_power_mw": "MW", "energy_mwh": "MWh", "carbon_t": "t",
          "unserved_h100e_h": "h100e·h", "demand_scale": ""}  # fmt: skip

@@ -92,7 +92,7 @@ def _relax(model: Model, wanted: Callable[[str], bool]) -> Conflict | None:
 def _size(model: Model, row: int) -> float:
     """What a row is about, to weigh its slack by: the demand, or its bound."""
     rule, *key = model.program.rows[row]
-    return model.instance.demand[key[0]][key[1]] if rule == "demand" else model.program.rhs[row]
+    return model.instance.slot_demand[key[0]][key[1]][key[2]] if rule == "demand" else model.program.rhs[row]
 
 
 def _short(model: Model, missing: dict[int, float]) -> Iterator[Short]:

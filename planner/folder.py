@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.errors import InputFault, Location
-from planner.report import Table
+from planner.table import Table
 
 MANIFEST = "plan.json"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count in Japanese spreadsheets

@@ -9,45 +9,14 @@ the parts; then, where it is not plain, why (D1, D2, ... are entries of docs/dec
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from planner import energy
+from planner.energy import draw, energy_bill
 from planner.instance import Instance
 from planner.program import Program, Term, total
 from planner.units import record
-
-Expression = Any
-
-
-@dataclass
-class Variables:
-    """All ≥ 0. `held` and `shipped` are expressions of the others (a number where nothing can change)."""
-
-    added: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks taken on (offers with a term that runs out)
-    taken: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks taken on and still running
-    held: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks paid for
-    online: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks powered
-    run: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # p, t, i: racks running (online, if never throttled)
-    use: dict[tuple[int, int, int, int], Expression] = field(default_factory=dict)  # w, k, t, i: racks at work
-    unserved: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # w, t, slot [h100e]
-    spot: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # m, t, i: power from the grid [MW]
-    generated: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # source, t, i [MW]
-    bought: dict[tuple[int, int, int, int], Expression] = field(default_factory=dict)  # source, m, t, i: over the grid [MW]
-    charged: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # battery, t, i [MW]
-    built: dict[tuple[int, int], Expression] = field(default_factory=dict)  # source, t: decided [MW]
-    there: dict[tuple[int, int], Expression] = field(default_factory=dict)  # source, t: capacity and what was built [MW]
-    paid: dict[tuple[int, int], Expression] = field(default_factory=dict)  # source with min_take, t: energy paid for [GWh]
-    shipped: dict[tuple[int, int], Expression] = field(default_factory=dict)  # g, t: racks shipped in since the start
-    licensed: dict[tuple[str, int, int], Expression] = field(default_factory=dict)  # licence, g, t [gpu]
-    allotted: dict[tuple[int, int], Expression] = field(default_factory=dict)  # c, pool [million USD]
-    shortfall: dict[int, Expression] = field(default_factory=dict)  # c [million USD]
-    first_paid: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks that capex is paid for in cash
-    excess: dict[tuple[Any, ...], Expression] = field(default_factory=dict)  # above a soft limit, in its unit
-    standby: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # loss, p, t: racks powered after it
-    rescue: dict[tuple[int, int, int, int, int], Expression] = field(default_factory=dict)  # loss, w, k, t, i: racks at work after it
-    frozen: frozenset[tuple[int, int]] = frozenset()  # p, t where export rules leave nothing to add
-    scale: Expression = 1.0  # demand_scale, in parts of scale_unit
-    peak: Expression = None  # highest draw [MW]
+from planner.variables import Expression, Variables, make_variables
 
 
 @dataclass(frozen=True)
@@ -68,9 +37,18 @@ def build(data: Instance) -> Model:
     stock(program, data, v)
     shipments(program, data, v)
     online_within_held(program, data, v)
-    use_within_online(program, data, v)
+    energy.run_within_online(program, data, v)
+    use_within_run(program, data, v)
     demand(program, data, v)
     site_power(program, data, v)
+    energy.throttled_power(program, data, v)
+    energy.balance(program, data, v)
+    energy.grid_connection(program, data, v)
+    energy.generation(program, data, v)
+    energy.purchase(program, data, v)
+    energy.battery(program, data, v)
+    energy.build_limit(program, data, v)
+    energy.least_take(program, data, v)
     build_rate(program, data, v)
     power_caps(program, data, v)
     supply(program, data, v)
@@ -90,71 +68,6 @@ def build(data: Instance) -> Model:
     cost = total_cost(data, v)
     objective = cost if data.objective == "cost" else OBJECTIVES[data.objective](data, v)
     return Model(program, v, data, objective, cost)
-
-
-# --- variables --------------------------------------------------------------------------------------------------------
-
-
-def make_variables(program: Program, data: Instance) -> Variables:
-    """Columns only where something can change: a stock that nobody may add to is the stock of the period before."""
-    v = Variables(frozen=_frozen(data))
-    dark = {(p, t) for limit in data.site_power for p in limit.members for t in data.times if limit.limit[t] == 0}
-    served = {p for k in data.classes for p in k.positions}
-    for position in data.positions:
-        p = position.index
-        ends = any(e < len(data.periods) for e, a in zip(position.expires, position.addable, strict=True) if a)
-        for t in data.allowed(p) if p in served or not position.on_demand else ():
-            if not position.on_demand:
-                _stock_variables(program, data, v, p, t, ends)
-            if (p, t) not in dark:
-                v.online[p, t] = program.variable("online", p, t)
-    for k in data.classes:
-        for t in data.times:
-            if any((p, t) in v.online for p in k.positions):
-                for served in k.serves:
-                    if data.compute[served.workload, k.accelerator][t] > 0:
-                        v.use[served.workload, k.index, t] = program.variable("use", served.workload, k.index, t)
-    if data.objective in ("cost", "unserved"):
-        for w, price in enumerate(data.unserved_price):
-            for t in data.times:
-                if price is not None and data.demand[w][t] > 0:
-                    v.unserved[w, t] = program.variable("unserved", w, t, up=data.demand[w][t])
-    for c in data.commitments:
-        v.shortfall[c.index] = program.variable("shortfall", c.index)
-    if data.objective == "demand_scale":
-        v.scale = program.variable("scale")
-    if data.objective == "peak_power":
-        v.peak = program.variable("peak")
-    return v
-
-
-def _stock_variables(program: Program, data: Instance, v: Variables, p: int, t: int, ends: bool) -> None:
-    """Columns of the stock of a position in a period; `ends` if a term runs out within the horizon."""
-    position, integer = data.positions[p], data.whole_racks
-    started = (p, t - 1) in v.taken
-    if ends:
-        if position.addable[t]:
-            v.added[p, t] = program.variable("added", p, t, integer=integer)
-        if started or position.addable[t]:
-            v.taken[p, t] = program.variable("taken", p, t)
-    elif position.addable[t] and (p, t) not in v.frozen:
-        v.taken[p, t] = program.variable("taken", p, t, integer=integer)
-    elif started:
-        v.taken[p, t] = v.taken[p, t - 1]
-    fleet = position.fleet[t]
-    v.held[p, t] = v.taken[p, t] + fleet if fleet and (p, t) in v.taken else v.taken.get((p, t), fleet)
-
-
-def _frozen(data: Instance) -> frozenset[tuple[int, int]]:
-    """Where additions are zero one by one: nothing may be shipped in and nothing else can change in the group."""
-    found = set()
-    for g in data.groups:
-        for t in data.times:
-            fleets = [data.positions[p].fleet for p in g.members]
-            still = t == 0 or all(fleet[t] == fleet[t - 1] for fleet in fleets)
-            if g.blocked[t] and g.steady and still:
-                found |= {(p, t) for p in g.members}
-    return frozenset(found)
 
 
 # --- 1 stock and shipments --------------------------------------------------------------------------------------------
@@ -231,54 +144,70 @@ def online_within_held(program: Program, data: Instance, v: Variables) -> None:
             program.add(online - v.held[p, t] <= 0, "online", p, t)
 
 
-def use_within_online(program: Program, data: Instance, v: Variables) -> None:
-    """(2b)  Σ_w use[w,k,t] ≤ Σ_{p in k} online[p,t]   on-demand: =   [rack; USD/rack]   use
+def use_within_run(program: Program, data: Instance, v: Variables) -> None:
+    """(2b)  Σ_w use[w,k,t,i] ≤ Σ_{p in k} run[p,t,i]   (on-demand with one slice: =)   [rack]
 
-    A class k gathers positions that no workload tells apart; one `use` for all of them is exact (D1).
+    A class k gathers positions that no workload tells apart.
     """
+    exact = len(data.slices.ids) == 1
     for k in data.classes:
         for t in data.times:
-            use = [v.use[s.workload, k.index, t] for s in k.serves if (s.workload, k.index, t) in v.use]
-            online = [(-1.0, v.online[p, t]) for p in k.positions if (p, t) in v.online]
-            idle = total([*((1.0, racks) for racks in use), *online])
-            if k.on_demand and online:
-                program.add(idle == 0, "use", k.index, t)
-            elif use:
-                program.add(idle <= 0, "use", k.index, t)
+            for i in data.slices.there(t):
+                use = [(1.0, v.use[s.workload, k.index, t, i]) for s in k.serves if (s.workload, k.index, t, i) in v.use]
+                run = [(-1.0, v.run[p, t, i]) for p in k.positions if (p, t, i) in v.run]
+                if k.on_demand and run and exact:
+                    program.add(total(use + run) == 0, "use", k.index, t, i)
+                elif use or (k.on_demand and run):
+                    program.add(total(use + run) <= 0, "use", k.index, t, i)
 
 
 # --- 3 demand ---------------------------------------------------------------------------------------------------------
 
 
 def demand(program: Program, data: Instance, v: Variables) -> None:
-    """(3)  Σ_k u G E[w,k,t] use[w,k,t] + unserved[w,t] = demand[w,t] · demand_scale   [h100e; USD/h100e]   demand
+    """(3)  Σ_{i in slot} h_i/H Σ_k u G E[w,k,t] use[w,k,t,i] + unserved[w,t,slot] = demand[w,t,slot] · demand_scale   [h100e; USD/h100e]
 
-    `unserved` is there only for workloads with a price for it and where cost or unserved is minimised; demand_scale is 1
-    unless it is maximised.
+    A slot is one slice, the slices of a day, or the whole period, as the workload is flexible; H = Σ h_i.
     """
-    for w, series in enumerate(data.demand):
-        for t, needed in enumerate(series):
-            if needed > 0:
-                served = [_delivered(data, v, w, k.index, t) for k in data.classes if (w, k.index, t) in v.use]
-                missing = v.unserved.get((w, t), 0.0)
-                program.add(total([*served, (1.0, missing), (-record(needed / data.scale_unit), v.scale)]) == 0, "demand", w, t)
+    for w, series in enumerate(data.slot_demand):
+        for t, row in enumerate(series):
+            for j, needed in enumerate(row):
+                if needed > 0:
+                    missing = v.unserved.get((w, t, j), 0.0)
+                    terms = [*_served(data, v, w, t, data.slots[w][j]), (1.0, missing), (-record(needed / data.scale_unit), v.scale)]
+                    program.add(total(terms) == 0, "demand", w, t, j)
 
 
-def _delivered(data: Instance, v: Variables, w: int, k: int, t: int) -> Term:
-    """Compute that a class delivers to a workload [h100e]."""
-    return data.compute[w, data.classes[k].accelerator][t], v.use[w, k, t]
+def _served(data: Instance, v: Variables, w: int, t: int, slot: tuple[int, ...]) -> list[Term]:
+    """Mean compute delivered to a workload over a slot [h100e]."""
+    hours = data.slices.hours[t]
+    whole = sum(hours[i] for i in slot)
+    return [
+        (_part(data.compute[w, k.accelerator][t], hours[i], whole), v.use[w, k.index, t, i])
+        for i in slot
+        for k in data.classes
+        if (w, k.index, t, i) in v.use
+    ]
+
+
+def _part(value: float, hours: float, whole: float) -> float:
+    return value if hours == whole else record(value * hours / whole)
 
 
 # --- 4, 5 power -------------------------------------------------------------------------------------------------------
 
 
 def site_power(program: Program, data: Instance, v: Variables) -> None:
-    """(4a)  Σ_o ρ_s K online[p,t] ≤ available_s · P[s,t]   [MW; USD/MW]   site_power"""
-    for limit in data.site_power:
+    """(4a)  Σ_o ρ_s K online[p,t] ≤ available_s · P[s,t] + Σ_sources firm · there[source,t]   [MW; USD/MW]
+
+    At rated load; an oversubscribed plan keeps (E2) instead.
+    """
+    for limit in data.site_power if not data.oversubscribed else ():
         for t in data.times:
-            draw = _draw(data, v, limit.members, t)
-            if draw:
-                program.add(total(draw) <= limit.limit[t], "site_power", limit.subject, t)
+            rated = [(data.power[p], v.online[p, t]) for p in limit.members if (p, t) in v.online]
+            if rated:
+                firm = energy.firm_power(data, v, limit.subject, t)
+                program.add(total(rated + firm) <= limit.limit[t], "site_power", limit.subject, t)
 
 
 def build_rate(program: Program, data: Instance, v: Variables) -> None:
@@ -290,29 +219,25 @@ def build_rate(program: Program, data: Instance, v: Variables) -> None:
 
 
 def power_caps(program: Program, data: Instance, v: Variables) -> None:
-    """(5)  Σ_{p in scope} ρ_s K online[p,t] − excess[t] ≤ limit[t]   contract floors: ≥   [MW; USD/MW]
-    fleet_power, provider_power, country_power, national_share, grid_headroom, contract_max_power, contract_min_power
+    """(5)  Σ_{p in scope} ρ_s K (idle · online[p,t] + (1 − idle) · run[p,t,i]) ≤ limit[t]   (contract floors: ≥)   [MW; USD/MW]
 
-    The limit of a national share is share × installed capacity. `excess` is there only where a limit is soft, at its price.
+    Scopes: fleet, provider, country, national share (share × installed capacity), contracts; grid headroom less what the sites make
+    themselves. Soft limits: − excess. Where nothing is throttled, slices do not differ and one row stands for all.
     """
     for limit in data.power_limits:
         for t, bound in enumerate(limit.limit):
             if bound is None:
                 continue
-            draw = total(_draw(data, v, limit.members, t))
-            if limit.floor:
-                program.add(draw >= bound, limit.family, limit.subject, t)
-            elif limit.price is None:
-                program.add(draw <= bound, limit.family, limit.subject, t)
-            else:
-                key = (limit.family, limit.subject, t)
-                v.excess[key] = program.variable("excess", *key)
-                program.add(draw - v.excess[key] <= bound, *key)
-
-
-def _draw(data: Instance, v: Variables, members: tuple[int, ...], t: int) -> list[Term]:
-    """Facility power of positions [MW]."""
-    return [(data.power[p], v.online[p, t]) for p in members if (p, t) in v.online]
+            if limit.price is not None:
+                v.excess[limit.family, limit.subject, t] = program.variable("excess", limit.family, limit.subject, t)
+            for i in energy.telling_slices(data, limit.members, t, limit.family == "grid_headroom"):
+                terms = draw(data, v, limit.members, t, i)
+                if limit.family == "grid_headroom":
+                    terms += energy.own_supply(data, v, limit.subject, t, i)
+                if limit.price is not None:
+                    terms.append((-1.0, v.excess[limit.family, limit.subject, t]))
+                row = total(terms)
+                program.add(row >= bound if limit.floor else row <= bound, limit.family, limit.subject, t, i)
 
 
 # --- 6 supply ---------------------------------------------------------------------------------------------------------
@@ -443,8 +368,8 @@ def budgets(program: Program, data: Instance, v: Variables) -> None:
         when = set(budget.periods)
         price = data.rent if data.cash_price else data.held_cost
         terms = [(price[p][t], held) for (p, t), held in v.held.items() if t in when and price[p][t]]
-        terms += [(data.online_cost[p][t], online) for (p, t), online in v.online.items() if t in when and data.online_cost[p][t]]
-        terms += [(cost, use) for (_, _, t), cost, use in _routes(data, v) if t in when]
+        terms += [term for t in budget.periods for term in energy_bill(data, v, t)]
+        terms += [(cost, use) for (_, _, t, _), cost, use in _routes(data, v) if t in when]
         terms += [(1.0, v.shortfall[c.index]) for c in data.commitments if c.year in budget.years]
         terms += [((data.cash_price or ())[p], bought) for (p, t), bought in v.first_paid.items() if t in when]
         if budget.price is not None:
@@ -497,8 +422,7 @@ def allotment(program: Program, data: Instance, v: Variables) -> None:
 def _spend(data: Instance, v: Variables, members: tuple[tuple[int, int], ...]) -> Expression:
     """Rent and metered energy of positions in periods [million USD]."""
     rents = [(data.rent[p][t], v.held[p, t]) for p, t in members if (p, t) in v.held and data.rent[p][t]]
-    energy = [(data.online_cost[p][t], v.online[p, t]) for p, t in members if (p, t) in v.online and data.online_cost[p][t]]
-    return total(rents + energy)
+    return total(rents + [term for p, t in members for term in energy.position_bill(data, v, p, t)])
 
 
 # --- 10 concentration -------------------------------------------------------------------------------------------------
@@ -527,26 +451,28 @@ def _of(data: Instance, provider: str | None) -> list[int]:
 
 def _compute_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
     of = {k.index for k in data.classes if provider in (None, data.positions[k.positions[0]].site.provider)}
-    return total(_delivered(data, v, w, k, e) for (w, k, e) in v.use if e == t and k in of)
+    hours, whole = data.slices.hours[t], data.periods[t].hours
+    return total(
+        (_part(data.compute[w, data.classes[k].accelerator][t], hours[i], whole), use) for (w, k, e, i), use in v.use.items() if e == t and k in of
+    )
 
 
 def _power_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
-    return total(_draw(data, v, tuple(_of(data, provider)), t))
+    return total((data.power[p], v.online[p, t]) for p in _of(data, provider) if (p, t) in v.online)
 
 
 def _spend_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
     held = [(data.held_cost[p][t], v.held[p, t]) for p in _of(data, provider) if (p, t) in v.held]
-    return total(held + [(data.online_cost[p][t], v.online[p, t]) for p in _of(data, provider) if (p, t) in v.online])
+    return total(held + energy_bill(data, v, t, provider))
 
 
 # --- 11 resilience ----------------------------------------------------------------------------------------------------
 
 
 def survival_power(program: Program, data: Instance, v: Variables) -> None:
-    """(11a)  standby[l,p,t] ≤ held[p,t]   for positions that loss l leaves   [rack; USD/rack]   standby
-    (11b)  Σ_o ρ_s K standby[l,p,t] ≤ available_s · P[s,t]   [MW; USD/MW]   standby_power
+    """(11a)  standby[l,p,t] ≤ held[p,t];   Σ_o ρ_s K standby[l,p,t] ≤ site power and firm sources   [rack; MW]
 
-    The second dispatch after a loss; on-demand takes no part in it.
+    For positions that are not lost; on-demand does not count.
     """
     for i, loss in enumerate(data.losses):
         for (p, t), held in v.held.items():
@@ -555,41 +481,45 @@ def survival_power(program: Program, data: Instance, v: Variables) -> None:
                 program.add(v.standby[i, p, t] - held <= 0, "standby", i, p, t)
         for limit in data.site_power:
             for t in data.times:
-                draw = [(data.power[p], v.standby[i, p, t]) for p in limit.members if (i, p, t) in v.standby]
-                if draw:
-                    program.add(total(draw) <= limit.limit[t], "standby_power", loss.subject, limit.subject, t)
+                rated = [(data.power[p], v.standby[i, p, t]) for p in limit.members if (i, p, t) in v.standby]
+                if rated:
+                    firm = energy.firm_power(data, v, limit.subject, t)
+                    program.add(total(rated + firm) <= limit.limit[t], "standby_power", loss.subject, limit.subject, t)
 
 
 def survival_use(program: Program, data: Instance, v: Variables) -> None:
-    """(11c)  Σ_w rescue[l,w,k,t] ≤ Σ_{p in k} standby[l,p,t]   [rack; USD/rack]   rescue"""
-    for i, _ in enumerate(data.losses):
+    """(11b)  Σ_w rescue[l,w,k,t,i] ≤ Σ_{p in k} standby[l,p,t]   [rack]"""
+    for n, _ in enumerate(data.losses):
         for k in data.classes:
             for t in data.times:
-                left = [(-1.0, v.standby[i, p, t]) for p in k.positions if (i, p, t) in v.standby]
-                needy = [s.workload for s in k.serves if data.critical[s.workload] > 0 and (s.workload, k.index, t) in v.use]
-                if left and needy:
+                left = [(-1.0, v.standby[n, p, t]) for p in k.positions if (n, p, t) in v.standby]
+                for i in data.slices.there(t) if left else ():
+                    needy = [s.workload for s in k.serves if data.critical[s.workload] > 0 and (s.workload, k.index, t, i) in v.use]
                     for w in needy:
-                        v.rescue[i, w, k.index, t] = program.variable("rescue", i, w, k.index, t)
-                    rescue = [(1.0, v.rescue[i, w, k.index, t]) for w in needy]
-                    program.add(total(rescue + left) <= 0, "rescue", i, k.index, t)
+                        v.rescue[n, w, k.index, t, i] = program.variable("rescue", n, w, k.index, t, i)
+                    if needy:
+                        rescue = [(1.0, v.rescue[n, w, k.index, t, i]) for w in needy]
+                        program.add(total(rescue + left) <= 0, "rescue", n, k.index, t, i)
 
 
 def survival_demand(program: Program, data: Instance, v: Variables) -> None:
-    """(11d)  Σ_k u G E[w,k,t] rescue[l,w,k,t] ≥ critical_w · demand[w,t] · demand_scale   [h100e; USD/h100e]   resilience
-
-    For every loss l: nothing of the critical share may be unserved.
-    """
-    for i, loss in enumerate(data.losses):
-        for w, series in enumerate(data.demand):
-            for t, needed in enumerate(series):
-                if needed > 0 and data.critical[w] > 0:
-                    met = [
-                        (data.compute[w, k.accelerator][t], v.rescue[i, w, k.index, t])
-                        for k in data.classes
-                        if (i, w, k.index, t) in v.rescue
-                    ]
-                    least = record(data.critical[w] * needed / data.scale_unit)
-                    program.add(total([*met, (-least, v.scale)]) >= 0, "resilience", loss.subject, w, t)
+    """(11c)  Σ_{i in slot} h_i/H Σ_k u G E rescue[l,w,k,t,i] ≥ critical_w · demand[w,t,slot] · demand_scale   [h100e; USD/h100e]"""
+    for n, loss in enumerate(data.losses):
+        for w, series in enumerate(data.slot_demand):
+            for t, row in enumerate(series) if data.critical[w] > 0 else ():
+                hours = data.slices.hours[t]
+                for j, needed in enumerate(row):
+                    if needed > 0:
+                        slot = data.slots[w][j]
+                        whole = sum(hours[i] for i in slot)
+                        met = [
+                            (_part(data.compute[w, k.accelerator][t], hours[i], whole), v.rescue[n, w, k.index, t, i])
+                            for i in slot
+                            for k in data.classes
+                            if (n, w, k.index, t, i) in v.rescue
+                        ]
+                        least = record(data.critical[w] * needed / data.scale_unit)
+                        program.add(total([*met, (-least, v.scale)]) >= 0, "resilience", loss.subject, w, t, j)
 
 
 # --- 12 carbon --------------------------------------------------------------------------------------------------------
@@ -601,8 +531,7 @@ def carbon(program: Program, data: Instance, v: Variables) -> None:
     Energy is ρ_s K average_load h_t of every rack online, with the yearly PUE of the site (D10).
     """
     for cap in data.carbon_caps:
-        when = set(cap.periods)
-        emitted = [(data.carbon[p][t], online) for (p, t), online in v.online.items() if t in when and data.carbon[p][t]]
+        emitted = [term for t in cap.periods for term in energy.emissions(data, v, t)]
         if cap.price is not None:
             v.excess["carbon", cap.label] = program.variable("excess", "carbon", cap.label)
             emitted.append((-1.0, v.excess["carbon", cap.label]))
@@ -612,27 +541,25 @@ def carbon(program: Program, data: Instance, v: Variables) -> None:
 # --- objectives -------------------------------------------------------------------------------------------------------
 
 
-def _routes(data: Instance, v: Variables) -> list[tuple[tuple[int, int, int], float, Expression]]:
-    """(w, k, t), cost per rack [million USD], use — where a route costs something."""
+def _routes(data: Instance, v: Variables) -> list[tuple[tuple[int, int, int, int], float, Expression]]:
+    """(w, k, t, i), cost per rack [million USD], use — where a route costs something."""
     costs = {(s.workload, k.index): s.route_cost for k in data.classes for s in k.serves if s.route_cost}
     return [
-        (key, record(costs[key[:2]] * data.compute[key[0], data.classes[key[1]].accelerator][key[2]] * data.periods[key[2]].hours / 1e6), use)
-        for key, use in v.use.items()
-        if key[:2] in costs
+        ((w, k, t, i), record(costs[w, k] * data.compute[w, data.classes[k].accelerator][t] * data.slices.hours[t][i] / 1e6), use)
+        for (w, k, t, i), use in v.use.items()
+        if (w, k) in costs
     ]
 
 
 def total_cost(data: Instance, v: Variables) -> Expression:
-    """(0a)  cost = Σ_t δ_t (spend + routes + unserved · price · h_t) + Σ_c shortfall[c] (1+r)^−τ + paid for soft limits
-    [million USD; 1]
-
-    Minimised, or, with another objective, the measure that ties are broken by (D7).
-    """
-    terms = [(record(data.discount[t] * data.held_cost[p][t]), held) for (p, t), held in v.held.items() if data.held_cost[p][t]]
-    terms += [(record(data.discount[t] * data.online_cost[p][t]), o) for (p, t), o in v.online.items() if data.online_cost[p][t]]
-    terms += [(record(data.discount[t] * cost), use) for (_, _, t), cost, use in _routes(data, v)]
-    for (w, t), missing in v.unserved.items():
-        terms.append((record(data.discount[t] * (data.unserved_price[w] or 0.0) * data.periods[t].hours / 1e6), missing))
+    """(0)  cost = Σ_t δ_t (spend + routes + unserved · price · H) + Σ_c shortfall_c (1+r)^−τ + paid for soft limits   [million USD]"""
+    worth = data.discount
+    terms = [(record(worth[t] * data.held_cost[p][t]), held) for (p, t), held in v.held.items() if data.held_cost[p][t]]
+    terms += [(record(worth[t] * cost), thing) for t in data.times for cost, thing in energy_bill(data, v, t)]
+    terms += [(record(worth[t] * cost), use) for (_, _, t, _), cost, use in _routes(data, v)]
+    for (w, t, j), missing in v.unserved.items():
+        whole = sum(data.slices.hours[t][i] for i in data.slots[w][j])
+        terms.append((record(worth[t] * (data.unserved_price[w] or 0.0) * whole / 1e6), missing))
     terms += [(c.discount, v.shortfall[c.index]) for c in data.commitments]
     for limit in data.power_limits:
         if limit.price is not None:
@@ -644,19 +571,26 @@ def total_cost(data: Instance, v: Variables) -> Expression:
 
 
 def peak_power(program: Program, data: Instance, v: Variables) -> None:
-    """(0b)  peak ≥ Σ_p ρ_s K online[p,t]   [MW; MW/MW]   peak
-
-    Only where the peak is minimised.
-    """
+    """(0b)  peak ≥ Σ_p ρ_s K (idle · online[p,t] + (1 − idle) · run[p,t,i])   [MW]   (only where the peak is minimised)"""
     if v.peak is not None:
+        everyone = tuple(p.index for p in data.positions)
         for t in data.times:
-            program.add(v.peak - _power_of(data, v, t, None) >= 0, "peak", t)
+            for i in energy.telling_slices(data, everyone, t):
+                rated = [(-c, x) for c, x in draw(data, v, everyone, t, i)]
+                program.add(total([(1.0, v.peak), *rated]) >= 0, "peak", t, i)
+
+
+def _hours_missing(data: Instance, v: Variables) -> list[Term]:
+    """Unserved compute over all periods [million h100e·h]."""
+    return [
+        (record(sum(data.slices.hours[t][i] for i in data.slots[w][j]) / 1e6), missing) for (w, t, j), missing in v.unserved.items()
+    ]
 
 
 OBJECTIVES: dict[str, Callable[[Instance, Variables], Expression]] = {
     "peak_power": lambda data, v: total([(1.0, v.peak)]),
-    "energy": lambda data, v: total((record(data.energy[p][t] / 1e3), o) for (p, t), o in v.online.items()),
-    "carbon": lambda data, v: total((record(data.carbon[p][t] / 1e3), o) for (p, t), o in v.online.items()),
-    "unserved": lambda data, v: total((record(data.periods[t].hours / 1e6), missing) for (_, t), missing in v.unserved.items()),
+    "energy": lambda data, v: total((record(c / 1e3), x) for t in data.times for c, x in energy.load_energy(data, v, t)),
+    "carbon": lambda data, v: total((record(c / 1e3), x) for t in data.times for c, x in energy.emissions(data, v, t)),
+    "unserved": lambda data, v: total(_hours_missing(data, v)),
     "demand_scale": lambda data, v: total([(-1.0, v.scale)]),
 }

@@ -19,7 +19,7 @@ from planner.inputs import Inputs, column, throughput
 from planner.menu import Class, Position, classes, positions
 from planner.profiles import Contract, Site, Supply
 from planner.scenario import Workload
-from planner.slices import Slices, slices_of
+from planner.slices import Slices, shape_of, slices_of
 from planner.sources import ManagedSite, Source, grid_means, managed_sites, sources_of
 from planner.units import record
 
@@ -254,8 +254,9 @@ def build(inputs: Inputs) -> Instance:
     managed = managed_sites(inputs, menu, sources, slices)
     balanced = {p for site in managed for p in site.positions}
     oversubscribed = bool(inputs.scenario.energy and inputs.scenario.energy.oversubscribe)
-    idle = tuple(p.accelerator.idle_load for p in menu)
-    throttled = frozenset(p.index for p in menu if oversubscribed or p.accelerator.idle_load < 1)
+    resolved = inputs.scenario.energy is not None
+    idle = tuple(p.accelerator.idle_load if resolved else 1.0 for p in menu)
+    throttled = frozenset(p.index for p in menu if oversubscribed or idle[p.index] < 1)
     prices = {g: grid_means(inputs, g, "price", slices) for g in {p.site.grid for p in menu}}
     intensity = {g: grid_means(inputs, g, "carbon", slices) for g in {p.site.grid for p in menu}}
     no_slices = tuple((0.0,) * len(slices.ids) for _ in horizon)
@@ -265,7 +266,7 @@ def build(inputs: Inputs) -> Instance:
     )
     carbon = tuple(no_slices if p.index in balanced else _weighed(intensity[p.site.grid], slices, p.energy_rate) for p in menu)
     none = (0.0,) * len(horizon)
-    slots = tuple(slices.slots(w.flexible) for w in scenario.workload)
+    slots = tuple(slices.slots(w.flexible if resolved else "no") for w in scenario.workload)
     slot_demand = tuple(_slot_demand(inputs, w, slices, slots[i]) for i, w in enumerate(scenario.workload))
     needed = tuple(
         tuple(_mean_over_slots(row, slices, slots[i], t) for t, row in enumerate(rows)) for i, rows in enumerate(slot_demand)
@@ -364,7 +365,7 @@ def _weighed(means: tuple[Values, ...], slices: Slices, size: float) -> tuple[Va
 
 def _slot_demand(inputs: Inputs, workload: Workload, slices: Slices, slots: tuple[tuple[int, ...], ...]) -> tuple[Values, ...]:
     """Demand of a workload per period and slot [h100e]: its mean over the days times the mean of its shape over the slot."""
-    means = slices.means(inputs.shapes[workload.demand_shape] if workload.demand_shape else None)
+    means = slices.means(shape_of(inputs, workload.demand_shape))
     found = []
     for t in inputs.horizon:
         demand, hours = workload.demand.mean(t), slices.hours[t.index]

@@ -9,7 +9,7 @@ from planner.errors import InputFault, Location, did_you_mean
 from planner.folder import write_file
 from planner.profiles import TABLES
 from planner.reading import bundled, bundled_scenarios, read_tables
-from planner.report import Table
+from planner.table import Table
 
 SCENARIO = """\
 # A first scenario: one cloud, one workload, one power cap. Solve it with: planner solve scenario.toml -o plan

@@ -6,13 +6,13 @@ Prices come from one optimal basis: where the optimum is degenerate other prices
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from planner.formulation import Model
 from planner.instance import Instance
 from planner.plan import Plan
-from planner.report import MILLION, Table
+from planner.table import MILLION, Table
 
 TIGHT = 1e-6  # relative slack below which a limit binds
 
@@ -28,6 +28,11 @@ class Family:
 FAMILIES = {
     "demand": Family("h100e"),
     "site_power": Family("MW"),
+    "site_power_slice": Family("MW"),
+    "grid_connection": Family("MW"),
+    "generation": Family("MW"),
+    "purchase": Family("MW"),
+    "max_build": Family("MW"),
     "build_rate": Family("MW"),
     "fleet_power": Family("MW"),
     "provider_power": Family("MW"),
@@ -62,6 +67,10 @@ def objective_unit(data: Instance) -> tuple[str, float]:
     """The unit of the objective, and how many of it one unit of the programme's objective is."""
     unit, size = OBJECTIVE_UNITS[data.objective]
     return unit, size / data.scale_unit
+
+
+SLICED = ("fleet_power", "provider_power", "country_power", "national_share", "grid_headroom", "contract_max_power",
+          "contract_min_power", "site_power_slice", "grid_connection", "generation", "purchase")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,7 @@ def limits(model: Model, plan: Plan) -> Iterator[Limit]:
             unit = "gpu"
         slack = (bound - value) if program.senses[i] < 0 else (value - bound)
         if rule == "demand":
-            value = bound = data.demand[key[0]][key[1]] * plan.scale
+            value = bound = data.slot_demand[key[0]][key[1]][key[2]] * plan.scale
             slack = 0.0
         binding = abs(slack) <= TIGHT * max(1.0, abs(bound)) and program.senses[i] != 0
         yield Limit(rule, subject, period, value, bound, unit, slack, binding, worth, f"{money}/{unit}")
@@ -116,16 +125,24 @@ def _name(model: Model, rule: str, key: list[object]) -> tuple[str, str]:
     """(subject, period) of a row from its key."""
     data = model.instance
     if rule == "demand":
-        return data.workloads[int(str(key[0]))], data.periods[int(str(key[1]))].label
+        return data.workloads[int(str(key[0]))], _when(data, key[1], key[2], data.slots[int(str(key[0]))])
     if rule == "resilience":
-        return f"{key[0]} {data.workloads[int(str(key[1]))]}", data.periods[int(str(key[2]))].label
+        return f"{key[0]} {data.workloads[int(str(key[1]))]}", _when(data, key[2], key[3], data.slots[int(str(key[1]))])
+    if rule in SLICED:
+        return str(key[0]), _when(data, key[1], key[2], tuple((i,) for i in range(len(data.slices.ids))))
     if rule in ("budget", "carbon"):
         return ("total" if key[0] == "total" else rule), str(key[0])
-    if rule == "licence":
+    if rule in ("licence", "max_build"):
         return str(key[0]), ""
     if rule == "take_or_pay":
         return str(key[0]), str(key[1])
     return " ".join(str(part) for part in key[:-1]), data.periods[int(str(key[-1]))].label
+
+
+def _when(data: Instance, t: object, slot: object, slots: Sequence[tuple[int, ...]]) -> str:
+    """A period, and the slice where there are several (of a group of slices the first names it)."""
+    label = data.periods[int(str(t))].label
+    return label if len(slots) == 1 else f"{label} {data.slices.ids[slots[int(str(slot))][0]]}"
 
 
 def _as_share(model: Model, plan: Plan, row: int, key: list[object], worth: float | None) -> tuple[float, float, float | None]:

@@ -6,13 +6,14 @@ as many as each has online, workload by workload.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from planner.formulation import Model
 from planner.instance import Instance
 from planner.solve import Solution
 
+SOURCE_KINDS = ("spot", "generated", "bought", "charged", "built", "paid")
 DUST = 1e-7  # racks, MW, h100e: what the solver's tolerance leaves behind
 
 
@@ -27,16 +28,30 @@ class Plan:
     added: Mapping[tuple[int, int], float]  # p, t
     held: Mapping[tuple[int, int], float]  # p, t (on-demand: racks used)
     online: Mapping[tuple[int, int], float]  # p, t
-    use: Mapping[tuple[int, int, int], float]  # w, p, t
-    unserved: Mapping[tuple[int, int], float]  # w, t [h100e]
+    use: Mapping[tuple[int, int, int], float]  # w, p, t: mean over the hours
+    dispatch: Mapping[tuple[int, int, int, int], float]  # w, p, t, i
+    run: Mapping[tuple[int, int, int], float]  # p, t, i
+    unserved: Mapping[tuple[int, int], float]  # w, t: mean over the hours [h100e]
+    sources: Mapping[tuple[object, ...], float]  # columns of sources and grid power by kind and index [MW, GWh]
     scale: float
     allotted: Mapping[tuple[int, int], float]  # c, pool [million USD]
     shortfall: Mapping[int, float]  # c [million USD]
     licensed: Mapping[tuple[str, int, int], float]  # licence, g, t [gpu]
-    rescue: Mapping[tuple[int, int, int, int], float]  # loss, w, p, t
+    rescue: Mapping[tuple[int, int, int, int, int], float]  # loss, w, p, t, i
     excess: Mapping[tuple[object, ...], float]  # above soft limits, in their unit
     activity: tuple[float, ...]  # left side of every row
     duals: tuple[float, ...]  # per row, change of the objective per unit of its right side; empty if none
+
+    def running(self, p: int, t: int, i: int) -> float:
+        """Racks that draw their full load: idle ones count by their idle load."""
+        idle = self.instance.idle[p]
+        return idle * self.online[p, t] + (1 - idle) * self.run.get((p, t, i), 0.0)
+
+    def there(self, s: int, t: int) -> float:
+        """Capacity of a source in a period, with what was built and is ready [MW]."""
+        source = self.instance.sources[s]
+        come = sum(self.sources.get(("built", s, e), 0.0) for e in self.instance.times if source.lives and t in source.lives[e])
+        return source.capacity[t] + come
 
     def delivered(self, w: int, p: int, t: int) -> float:
         """Compute delivered to a workload from a position [h100e]."""
@@ -65,17 +80,23 @@ def interpret(model: Model, solution: Solution) -> Plan:
             if not position.on_demand:
                 added[p, t] = value("added", p, t) if ("added", p, t) in column else max(0.0, here - last)
             last = here
-    work: dict[tuple[int, int, int], float] = {}
-    rescue: dict[tuple[int, int, int, int], float] = {}
+    run = {
+        (p, t, i): value("run", p, t, i) if p in data.throttled else racks
+        for (p, t), racks in online.items()
+        for i in data.slices.there(t)
+    }
+    dispatch: dict[tuple[int, int, int, int], float] = {}
+    rescue: dict[tuple[int, int, int, int, int], float] = {}
     for k in data.classes:
         for t in data.times:
-            wanted = {s.workload: value("use", s.workload, k.index, t) for s in k.serves}
-            for w, p, racks in split(wanted, {p: online[p, t] for p in k.positions}):
-                work[w, p, t] = racks
-            for i, _ in enumerate(data.losses):
-                wanted = {s.workload: value("rescue", i, s.workload, k.index, t) for s in k.serves}
-                for w, p, racks in split(wanted, {p: value("standby", i, p, t) for p in k.positions}):
-                    rescue[i, w, p, t] = racks
+            for i in data.slices.there(t):
+                wanted = {s.workload: value("use", s.workload, k.index, t, i) for s in k.serves}
+                for w, p, racks in split(wanted, {p: run[p, t, i] for p in k.positions}):
+                    dispatch[w, p, t, i] = racks
+                for n, _ in enumerate(data.losses):
+                    wanted = {s.workload: value("rescue", n, s.workload, k.index, t, i) for s in k.serves}
+                    for w, p, racks in split(wanted, {p: value("standby", n, p, t) for p in k.positions}):
+                        rescue[n, w, p, t, i] = racks
     return Plan(
         instance=data,
         status=solution.status,
@@ -84,8 +105,11 @@ def interpret(model: Model, solution: Solution) -> Plan:
         added=added,
         held=held,
         online=online,
-        use=work,
-        unserved={(w, t): value("unserved", w, t) for w, _ in enumerate(data.workloads) for t in data.times},
+        use=_mean_use(data, dispatch),
+        dispatch=dispatch,
+        run=run,
+        unserved={(w, t): _mean_missing(data, w, t, value) for w, _ in enumerate(data.workloads) for t in data.times},
+        sources={key: value(*key) for key in column if key[0] in SOURCE_KINDS},
         scale=value("scale") / data.scale_unit if data.objective == "demand_scale" else 1.0,
         allotted={key: value("allotted", *key) for key in v.allotted},
         shortfall={c.index: value("shortfall", c.index) for c in data.commitments},
@@ -95,6 +119,24 @@ def interpret(model: Model, solution: Solution) -> Plan:
         activity=tuple(_activity(model, values)),
         duals=tuple(solution.duals),
     )
+
+
+def _mean_use(data: Instance, dispatch: Mapping[tuple[int, int, int, int], float]) -> dict[tuple[int, int, int], float]:
+    """Racks at work over the hours of a period."""
+    use: dict[tuple[int, int, int], float] = {}
+    for (w, p, t, i), racks in dispatch.items():
+        hours = data.slices.hours[t]
+        part = racks if len(hours) == 1 else racks * hours[i] / sum(hours)
+        use[w, p, t] = use.get((w, p, t), 0.0) + part
+    return use
+
+
+def _mean_missing(data: Instance, w: int, t: int, value: Callable[..., float]) -> float:
+    """Compute unserved over the hours of a period [h100e]."""
+    hours, slots = data.slices.hours[t], data.slots[w]
+    if len(slots) == 1:
+        return value("unserved", w, t, 0)
+    return sum(value("unserved", w, t, j) * sum(hours[i] for i in slot) for j, slot in enumerate(slots)) / sum(hours)
 
 
 def split(wanted: Mapping[int, float], room: Mapping[int, float]) -> Iterable[tuple[int, int, float]]:

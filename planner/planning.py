@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from planner.formulation import Model
     from planner.limits import Limit
     from planner.plan import Plan
-    from planner.report import Table
+    from planner.table import Table
     from planner.solve import Solution
 
 

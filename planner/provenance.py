@@ -14,9 +14,10 @@ from planner.document import Node
 from planner.fields import Number, Origin, Quantity, Record
 from planner.inputs import Inputs
 from planner.plan import Plan
+from planner.power import metered_bill
 from planner.profiles import CONFIDENCE, TABLES
 from planner.reading import SINGULAR, column_kinds
-from planner.report import MILLION, Row, Table
+from planner.table import MILLION, Row, Table
 
 COLUMNS = ("what", "value", "unit", "file", "line", "source", "confidence", "note")
 _WITH_UNIT = re.compile(r"\s*([+-]?[\d.][\d._eE+-]*)\s*(.*?)\s*")
@@ -118,7 +119,7 @@ def grades(inputs: Inputs, plan: Plan, cost: Table) -> dict[str, float]:
         energy = weakest(grade(row.origin, "price") for row in grid)
         capital = weakest((grade(offer, "capex"), grade(offer, "lifetime")))
         sums[grade(offer, "price")] += held * data.rent[p][t] * worth
-        sums[energy] += plan.online[p, t] * data.metered[p][t] * worth
+        sums[energy] += metered_bill(plan, p, t) * worth
         sums[capital] += held * data.capital[p][t] * worth
     for c in data.commitments:
         level = weakest((grade(c.contract.origin, "value"), grade(c.contract.origin, "take_or_pay")))

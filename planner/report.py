@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from planner.horizon import overlap_days
 from planner.inputs import Inputs
 from planner.plan import DUST, Plan
+from planner.power import energy_tables, metered_bill, supply_bills, supply_lines
+from planner.table import MILLION, Row, Table, make
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MILLION = 1e6
-Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A named table with its columns and rows."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-    def records(self) -> list[dict[str, Any]]:
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-
 
 def frame(table: Table) -> pd.DataFrame:
     """The table as a DataFrame."""
@@ -43,11 +29,7 @@ def tables(inputs: Inputs, plan: Plan) -> list[Table]:
         made.append(licences(plan))
     if plan.instance.losses:
         made.append(resilience(plan))
-    return made
-
-
-def _table(name: str, columns: str, rows: Iterable[Row]) -> Table:
-    return Table(name, tuple(columns.split()), tuple(rows))
+    return made + energy_tables(plan)
 
 
 @dataclass
@@ -82,14 +64,16 @@ def provider_sums(plan: Plan) -> dict[tuple[int, str], _Sums]:
         mine.spend += spend(plan, p, t) * MILLION
     for w, p, t in plan.use:
         sums[t, data.positions[p].site.provider].compute += plan.delivered(w, p, t)
+    for t, provider, amount in supply_bills(plan):
+        if provider:
+            sums[t, provider].spend += amount * MILLION
     return sums
 
 
 def spend(plan: Plan, p: int, t: int) -> float:
     """Rent, metered energy and capital charge of a position in a period [million USD]."""
     data = plan.instance
-    held = 0.0 if data.positions[p].on_demand else plan.held[p, t]
-    return held * data.held_cost[p][t] + plan.online[p, t] * data.online_cost[p][t]
+    return plan.held[p, t] * (data.rent[p][t] + data.capital[p][t]) + metered_bill(plan, p, t)
 
 
 def mix(plan: Plan) -> Table:
@@ -110,7 +94,7 @@ def mix(plan: Plan) -> Table:
             shares = [part / all_ if all_ > 0 else 0.0 for part, all_ in ((s.compute, whole.compute), (s.power, whole.power), (s.spend, whole.spend))]
             rows.append((name, provider, s.racks, s.gpus, s.compute, s.power, s.spend, *shares))
     columns = "period provider racks gpus compute_h100e power_mw spend_usd share_compute share_power share_spend"
-    return _table("mix", columns, rows)
+    return make("mix", columns, rows)
 
 
 def allocation(plan: Plan) -> Table:
@@ -123,7 +107,7 @@ def allocation(plan: Plan) -> Table:
         place = (data.periods[t].label, data.workloads[w], site.provider, site.id, site.country, a.id, position.label)
         rows.append((*place, racks, racks * a.chips_per_rack, plan.delivered(w, p, t)))
     columns = "period workload provider site country accelerator offer racks gpus compute_h100e"
-    return _table("allocation", columns, rows)
+    return make("allocation", columns, rows)
 
 
 def fleet(plan: Plan) -> Table:
@@ -137,7 +121,7 @@ def fleet(plan: Plan) -> Table:
             if max(added, held, online) > DUST:
                 place = (data.periods[t].label, position.site.provider, position.site.id, position.accelerator.id, position.label)
                 rows.append((*place, added, held, online, online * data.power[p]))
-    return _table("fleet", "period provider site accelerator offer racks_added racks_held racks_online power_mw", rows)
+    return make("fleet", "period provider site accelerator offer racks_added racks_held racks_online power_mw", rows)
 
 
 def demand(plan: Plan) -> Table:
@@ -151,7 +135,7 @@ def demand(plan: Plan) -> Table:
         for t in data.times
         for w, name in enumerate(data.workloads)
     ]
-    return _table("demand", "period workload demand_h100e served_h100e unserved_h100e", rows)
+    return make("demand", "period workload demand_h100e served_h100e unserved_h100e", rows)
 
 
 def cost(inputs: Inputs, plan: Plan) -> Table:
@@ -168,8 +152,10 @@ def cost(inputs: Inputs, plan: Plan) -> Table:
     for (p, t), held in plan.held.items():
         provider, label, worth = data.positions[p].site.provider, data.periods[t].label, data.discount[t]
         pay(label, provider, "rent", held * data.rent[p][t], worth)
-        pay(label, provider, "energy", plan.online[p, t] * data.metered[p][t], worth)
+        pay(label, provider, "energy", metered_bill(plan, p, t), worth)
         pay(label, provider, "capex", held * data.capital[p][t], worth)
+    for t, provider, amount in supply_bills(plan):
+        pay(data.periods[t].label, provider, "energy", amount, data.discount[t])
     costs = {(s.workload, p): s.route_cost for k in data.classes for s in k.serves for p in k.positions if s.route_cost}
     for w, p, t in plan.use:
         if (w, p) in costs:
@@ -190,7 +176,7 @@ def cost(inputs: Inputs, plan: Plan) -> Table:
         for key, amounts in sorted(sums.items(), key=lambda item: (order.get(item[0][0], len(order)), item[0]))
         if max(map(abs, amounts)) > 1e-6
     ]
-    return _table("cost", "period provider item amount_usd discounted_usd", rows)
+    return make("cost", "period provider item amount_usd discounted_usd", rows)
 
 
 def _soft_payments(inputs: Inputs, plan: Plan) -> Iterator[tuple[str, float, float]]:
@@ -233,19 +219,50 @@ def power(inputs: Inputs, plan: Plan) -> Table:
     sums: dict[tuple[str, str, int], list[float]] = {(scope, name, t): [0.0, 0.0, 0.0] for scope, name, t in limits}
     for t in data.times:
         sums.setdefault(("fleet", "fleet", t), [0.0, 0.0, 0.0])
-    for (p, t), online in plan.online.items():
-        if online > DUST:
-            for scope, name in names.items():
-                entry = sums.setdefault((scope, name(p), t), [0.0, 0.0, 0.0])
-                entry[0] += online * data.power[p]
-                entry[1] += online * data.energy[p][t]
-                entry[2] += online * data.carbon[p][t]
+    for key, figures in draws(plan, names).items():
+        sums[key] = figures
     order = list(names)
     rows = []
     for (scope, name_, t), (draw, energy, carbon) in sorted(sums.items(), key=lambda i: (i[0][2], order.index(i[0][0]), i[0][1])):
         bound = limits.get((scope, name_, t))
         rows.append((data.periods[t].label, scope, name_, draw, bound, None if bound is None else bound - draw, energy, carbon))
-    return _table("power", "period scope id draw_mw limit_mw headroom_mw energy_mwh carbon_t", rows)
+    return make("power", "period scope id draw_mw limit_mw headroom_mw energy_mwh carbon_t", rows)
+
+
+def draws(plan: Plan, names: Mapping[str, Callable[[int], str]]) -> dict[tuple[str, str, int], list[float]]:
+    """(highest rated draw of the slices [MW], energy [MWh], carbon [t]) by scope, name and period.
+
+    A grid carries what its sites do not make themselves.
+    """
+    data = plan.instance
+    slices: dict[tuple[str, str, int], dict[int, float]] = {}
+    found: dict[tuple[str, str, int], list[float]] = {}
+    for (p, t), online in plan.online.items():
+        if online <= DUST:
+            continue
+        for scope, name in names.items():
+            key = (scope, name(p), t)
+            entry = found.setdefault(key, [0.0, 0.0, 0.0])
+            by_slice = slices.setdefault(key, {})
+            for i in data.slices.there(t):
+                racks = plan.running(p, t, i)
+                by_slice[i] = by_slice.get(i, 0.0) + racks * data.power[p]
+                entry[1] += racks * data.load[p] * data.slices.hours[t][i]
+                entry[2] += racks * data.carbon[p][t][i]
+    for m in data.managed:
+        places = {"site": m.site.id, "grid": m.site.grid, "country": m.site.country, "provider": m.site.provider, "fleet": "fleet"}
+        for t in data.times:
+            for i in data.slices.there(t):
+                emitted = sum(line.carbon for line in supply_lines(plan, m, t, i))
+                own = sum(line.mw for line in supply_lines(plan, m, t, i) if line.own)
+                for scope, place in places.items():
+                    if (scope, place, t) in found:
+                        found[scope, place, t][2] += emitted
+                        if scope == "grid":
+                            slices[scope, place, t][i] -= own
+    for key, by_slice in slices.items():
+        found[key][0] = max(by_slice.values(), default=0.0)
+    return found
 
 
 def contracts(inputs: Inputs, plan: Plan) -> Table:
@@ -269,12 +286,12 @@ def contracts(inputs: Inputs, plan: Plan) -> Table:
     for contract_id, provider, amount in after_horizon(inputs):
         rows.append((contract_id, provider, "after", amount, None, None, None, None, None))
     columns = "contract provider year committed_usd spent_usd shortfall_usd paid_usd gpu_hours usd_per_gpu_hour"
-    return _table("contracts", columns, sorted(rows, key=lambda row: (row[0], row[2] == "after", row[2])))
+    return make("contracts", columns, sorted(rows, key=lambda row: (row[0], row[2] == "after", row[2])))
 
 
 def _counted_spend(plan: Plan, p: int, t: int) -> float:
     """Rent and metered energy of a position in a period [million USD]: what counts towards contracts."""
-    return plan.held[p, t] * plan.instance.rent[p][t] + plan.online[p, t] * plan.instance.metered[p][t]
+    return plan.held[p, t] * plan.instance.rent[p][t] + metered_bill(plan, p, t)
 
 
 def after_horizon(inputs: Inputs) -> Iterator[tuple[str, str, float]]:
@@ -295,19 +312,22 @@ def licences(plan: Plan) -> Table:
         (licence, data.periods[t].label, data.groups[g].site.id, data.groups[g].accelerator, amount)
         for (licence, g, t), amount in sorted(plan.licensed.items(), key=lambda item: (item[0][2], item[0]))
     ]
-    return _table("licences", "licence period site accelerator gpus", rows)
+    return make("licences", "licence period site accelerator gpus", rows)
 
 
 def resilience(plan: Plan) -> Table:
     """The second dispatch: racks that carry the critical share of each workload after a loss."""
     data = plan.instance
     rows = []
-    for (i, w, p, t), racks in sorted(plan.rescue.items(), key=lambda item: (item[0][3], item[0])):
+    several = len(data.slices.ids) > 1
+    for (n, w, p, t, i), racks in sorted(plan.rescue.items(), key=lambda item: (item[0][3], item[0])):
         position = data.positions[p]
         compute = racks * data.compute[w, position.accelerator.id][t]
-        place = (data.losses[i].subject, data.periods[t].label, data.workloads[w], position.site.id, position.accelerator.id)
+        when = (data.periods[t].label, *([data.slices.ids[i]] if several else []))
+        place = (data.losses[n].subject, *when, data.workloads[w], position.site.id, position.accelerator.id)
         rows.append((*place, position.label, racks, compute))
-    return _table("resilience", "lost period workload site accelerator offer racks compute_h100e", rows)
+    columns = f"lost period {'slice ' if several else ''}workload site accelerator offer racks compute_h100e"
+    return make("resilience", columns, rows)
 
 
 def totals(plan: Plan, made: Sequence[Table]) -> dict[str, float]:

@@ -58,6 +58,11 @@ class Slices:
         return record(whole / self.hours[t][i])
 
 
+def shape_of(inputs: Inputs, name: str | None) -> tuple[Shape, ...] | None:
+    """The rows of a shape; none without an [energy] section, where nothing varies over the day."""
+    return inputs.shapes[name] if name and inputs.scenario.energy else None
+
+
 def slices_of(inputs: Inputs) -> Slices:
     """The slices of the chosen set over the horizon; one slice `all` without a set."""
     rows = inputs.slices or (Slice(set="one", id="all"),)

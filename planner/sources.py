@@ -14,7 +14,7 @@ from planner.horizon import HOURS_PER_YEAR, Period, add_months, capital_recovery
 from planner.inputs import Inputs, column
 from planner.menu import Position
 from planner.profiles import PowerSource, Site
-from planner.slices import Slices, Values
+from planner.slices import Slices, Values, shape_of
 from planner.units import record
 
 MILLION = 1e6
@@ -61,7 +61,7 @@ def sources_of(inputs: Inputs, slices: Slices) -> tuple[Source, ...]:
     found = []
     for i, row in enumerate(inputs.power_sources):
         horizon = inputs.horizon
-        means = slices.means(inputs.shapes[row.shape] if row.shape else None)
+        means = slices.means(shape_of(inputs, row.shape))
         recovery = capital_recovery(rate, row.lifetime) if row.lifetime and row.capex else 0.0
         found.append(
             Source(
@@ -118,6 +118,6 @@ def grid_means(inputs: Inputs, grid: str, name: str, slices: Slices) -> tuple[Va
     rows = inputs.grids.get(grid, ())
     series = column(rows, name)
     shape = next((getattr(row, f"{name}_shape") for row in reversed(rows) if getattr(row, f"{name}_shape")), None)
-    means = slices.means(inputs.shapes[shape] if shape and len(slices.ids) > 0 else None)
+    means = slices.means(shape_of(inputs, shape))
     flat = tuple(0.0 if series is None else series.mean(t) for t in inputs.horizon)
     return tuple(tuple(value * mean for mean in means[t]) for t, value in enumerate(flat))

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from planner.audit.evidence import Case, Change, Check, Row
-from planner.horizon import Period
+from planner.audit.case import Case, Change
+from planner.audit.evidence import Check, Row
 from planner.audit.premises import ONE_DAY, Machine, World
+from planner.horizon import Period
 from planner.profiles import Accelerator, Amount, ExportClass, ExportRule, Licence, Site
 
 STRICTNESS = {"prohibit": 0, "licence": 1, "permit": 2}

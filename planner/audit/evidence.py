@@ -1,5 +1,5 @@
 """What an audit judges with: the verdict of one comparison (`Check`), the scales it is weighed on (`Judge`), the tables of a plan
-read from text (`Plan`), and what follows from them (`Case`). Whatever is wrong with the text becomes a failed check of the rule
+read from text (`Plan`). Whatever is wrong with the text becomes a failed check of the rule
 `tables`; nothing here raises.
 """
 
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from planner.audit.premises import Key, Machine, World
+from planner.audit.premises import Key, World
 
 # What a number of each unit may be off by, whatever its size. A solver leaves rows open by 1e-7 of its own units (MW, racks, h,
 # million USD, million TPP), and a microrack is 7e-5 gpu, 2e-7 MW, 4e-4 h100e, 3e-4 MWh or 1 TPP: each floor lies just above that
@@ -23,6 +23,7 @@ FLOORS = {
     "t": 1e-2,
     "h100e": 1e-3,
     "h100e*h": 10.0,
+    "L": 100.0,
     "TPP": 10.0,
     "USD": 1.0,
     "share": 1e-6,
@@ -142,9 +143,27 @@ SHAPES = {
         ("lost", "period", "workload", "site", "offer"), names=("accelerator",), numbers=("racks", "compute_h100e")
     ),
 }
+ENERGY_SHAPES = {  # of scenarios with an energy section
+    "dispatch": Shape(
+        ("period", "slice", "workload", "site", "offer"), names=("accelerator",), numbers=("racks", "compute_h100e")
+    ),
+    "running": Shape(("period", "slice", "site", "offer"), numbers=("racks_running",)),
+    "energy": Shape(
+        ("period", "slice", "site", "source"),
+        signed=("mw", "mwh", "cost_usd", "carbon_t", "water_l"),
+        blank=frozenset(("carbon_t", "water_l")),
+    ),
+    "built": Shape(
+        ("source", "period"),
+        numbers=("built_mw", "there_mw", "paid_mwh"),
+        signed=("cost_usd",),
+        blank=frozenset(("built_mw",)),
+    ),
+}
 ITEMS = ("rent", "energy", "capex", "route", "shortfall", "unserved", "soft")
 SCOPES = ("site", "grid", "country", "provider", "fleet")
-POSITION_TABLES = ("allocation", "fleet", "resilience")
+POSITION_TABLES = ("allocation", "fleet", "resilience", "dispatch", "running")
+GRID = "grid"  # the source that stands for energy bought at the price of the grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +195,17 @@ NO_STOCK = Stock()
 
 @dataclass
 class Plan:
-    """The tables of a plan, read; racks by period and position, use by period, position and workload."""
+    """The tables of a plan, read; racks by period and position, use by period, position and workload; in each slice of a period
+    the use, the racks that run where the plan tells it, and the power that sites take from the grid and from sources [MW]."""
 
     rows: dict[str, list[Row]]
     faults: list[Check]
     stock: list[dict[Key, Stock]] = field(default_factory=list)
     use: list[dict[Key, dict[str, float]]] = field(default_factory=list)
+    dispatch: list[dict[str, dict[Key, dict[str, float]]]] = field(default_factory=list)
+    running: list[dict[str, dict[Key, float]]] | None = None
+    flow: list[dict[str, dict[tuple[str, str], float]]] = field(default_factory=list)
+    told: frozenset[str] = frozenset()
 
     def table(self, name: str) -> list[Row]:
         return self.rows.get(name, [])
@@ -193,10 +217,14 @@ def read_plan(world: World, tables: Mapping[str, Sequence[Mapping[str, str]]], j
     for name in _required(world):
         if tables.get(name) is None:
             plan.faults.append(judge.fault("tables", name, "", "the table is missing"))
-    for name, shape in SHAPES.items():
+    shapes = _shapes(world)
+    for name, shape in shapes.items():
         reader = _Reader(name, shape, _known(world, name), judge, plan.faults)
         rows = reader.read(tables.get(name) or ())
+        if "slice" in shape.key:
+            rows = list(_existing(world, name, rows, judge, plan.faults))
         plan.rows[name] = list(_standing(world, name, rows, judge, plan.faults)) if name in POSITION_TABLES else rows
+    plan.told = frozenset(name for name in shapes if tables.get(name) is not None)
     plan.stock = [{} for _ in world.horizon]
     plan.use = [{} for _ in world.horizon]
     for row in plan.rows["fleet"]:
@@ -205,7 +233,54 @@ def read_plan(world: World, tables: Mapping[str, Sequence[Mapping[str, str]]], j
     for row in plan.rows["allocation"]:
         at = plan.use[world.index[row.text["period"]]].setdefault(row.place, {})
         at[row.text["workload"]] = row.get("racks")
+    _read_slices(world, plan)
     return plan
+
+
+def _shapes(world: World) -> dict[str, Shape]:
+    """The tables that count, and their columns; the second dispatches have a slice where there are several."""
+    if world.energy is None:
+        return SHAPES
+    shapes = SHAPES | ENERGY_SHAPES
+    if len(world.calendar.parts) > 1:
+        lost = shapes["resilience"]
+        shapes["resilience"] = replace(lost, key=(lost.key[0], lost.key[1], "slice", *lost.key[2:]))
+    return shapes
+
+
+def _read_slices(world: World, plan: Plan) -> None:
+    """Use, running racks and flows of each slice. One slice needs no table of its own: all of the use is in it."""
+    hours = world.calendar.hours
+    plan.dispatch = [{name: {} for name in hours[t]} for t in range(len(hours))]
+    plan.flow = [{name: {} for name in hours[t]} for t in range(len(hours))]
+    if "dispatch" in plan.told:
+        for row in plan.rows["dispatch"]:
+            uses = plan.dispatch[world.index[row.text["period"]]][row.text["slice"]].setdefault(row.place, {})
+            uses[row.text["workload"]] = row.get("racks")
+    elif len(world.calendar.parts) == 1:
+        plan.dispatch = [dict.fromkeys(hours[t], plan.use[t]) for t in range(len(hours))]
+    if "running" in plan.told or world.detailed:
+        plan.running = [{name: {} for name in hours[t]} for t in range(len(hours))]
+        for row in plan.rows["running"]:
+            plan.running[world.index[row.text["period"]]][row.text["slice"]][row.place] = row.get("racks_running")
+    for row in plan.rows.get("energy", ()):
+        flows = plan.flow[world.index[row.text["period"]]][row.text["slice"]]
+        flows[row.text["site"], row.text["source"]] = row.get("mw")
+
+
+def _existing(world: World, table: str, rows: Iterable[Row], judge: Judge, faults: list[Check]) -> Iterator[Row]:
+    """The rows whose slice has hours in their period, and whose source serves their site."""
+    for row in rows:
+        label, name, source = row.text["period"], row.text["slice"], world.source_label(row.text.get("source", GRID))
+        if name not in world.calendar.hours[world.index[label]]:
+            faults.append(judge.fault("tables", table, label, f"slice {name} has no hours there"))
+            continue
+        if source is not None:
+            site = world.inputs.sites[row.text["site"]]
+            if source[0].site not in (None, site.id) or source[0].grid not in (None, site.grid):
+                faults.append(judge.fault("tables", table, label, f"{row.text['source']} does not serve site {site.id}"))
+                continue
+        yield row
 
 
 def _required(world: World) -> Iterator[str]:
@@ -214,6 +289,12 @@ def _required(world: World) -> Iterator[str]:
         yield "contracts"
     if world.inputs.scenario.resilience:
         yield "resilience"
+    if world.detailed:
+        yield from ("dispatch", "energy")
+        if world.sources:
+            yield "built"
+        if any(world.throttled(position) for position in world.positions.values()):
+            yield "running"
 
 
 def _known(world: World, table: str) -> dict[str, frozenset[str]]:
@@ -233,7 +314,11 @@ def _known(world: World, table: str) -> dict[str, frozenset[str]]:
         "year": years | {"term", "after"},
         "item": set(ITEMS),
         "scope": set(SCOPES),
+        "slice": set(world.calendar.parts),
+        "source": set(world.sources),
     }
+    if table == "energy":
+        known["source"] |= {GRID} | {f"{row.id} charge" for row in world.sources.values() if row.kind == "battery"}
     if table in ("mix", "cost"):
         known["period"] |= {"total"}
     if table == "cost":
@@ -337,119 +422,3 @@ def _standing(world: World, table: str, rows: Iterable[Row], judge: Judge, fault
             faults.append(judge.fault("tables", table, row.text["period"], what))
             continue
         yield row
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """By how much the racks held of an accelerator at a site rose in a period; `gross` is the size of the two stocks compared."""
-
-    net: float
-    gross: float
-
-    @property
-    def new(self) -> float:
-        return max(0.0, self.net)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A plan before its world: what follows from the racks alone, computed once and used by every rule."""
-
-    world: World
-    plan: Plan
-    judge: Judge
-
-    @cached_property
-    def scale(self) -> float:
-        """What all demand is multiplied with: 1, or as the largest demand of the plan has it where the scale is maximised."""
-        if self.world.inputs.scenario.objective.name != "demand_scale":
-            return 1.0
-        largest, scale = 0.0, 1.0
-        for row in self.plan.table("demand"):
-            demand = self.world.demand[row.text["workload"]][self.world.index[row.text["period"]]]
-            if demand > largest:
-                largest, scale = demand, row.get("demand_h100e") / demand
-        return scale
-
-    def demand(self, workload: str, t: int) -> float:
-        return self.scale * self.world.demand[workload][t]
-
-    @cached_property
-    def compute(self) -> list[dict[Key, dict[str, float]]]:
-        """h100e delivered from each position to each workload."""
-        world = self.world
-        return [
-            {
-                key: {w: racks * world.compute_of(w, world.positions[key], t) for w, racks in uses.items()}
-                for key, uses in period.items()
-            }
-            for t, period in enumerate(self.plan.use)
-        ]
-
-    def delivered(self, t: int) -> dict[str, float]:
-        """h100e delivered in a period by each provider."""
-        found: dict[str, float] = {}
-        for key, uses in self.compute[t].items():
-            provider = self.world.positions[key].provider
-            found[provider] = found.get(provider, 0.0) + sum(uses.values())
-        return found
-
-    @cached_property
-    def draw(self) -> list[dict[tuple[str, str], float]]:
-        """MW drawn at rated load, by scope (site, grid, country, provider, fleet) and id."""
-        return self._by_scope([{key: self.world.positions[key].mw * s.online for key, s in p.items()} for p in self.plan.stock])
-
-    @cached_property
-    def energy(self) -> list[dict[Key, float]]:
-        """MWh used at each position."""
-        positions = self.world.positions
-        return [
-            {key: positions[key].energy_mw * stock.online * period.hours for key, stock in self.plan.stock[period.index].items()}
-            for period in self.world.horizon
-        ]
-
-    @cached_property
-    def carbon(self) -> list[dict[Key, float]]:
-        """Tonnes emitted for each position."""
-        world = self.world
-        return [
-            {key: mwh * world.carbon[world.positions[key].grid][t] for key, mwh in period.items()}
-            for t, period in enumerate(self.energy)
-        ]
-
-    @cached_property
-    def energy_by_scope(self) -> list[dict[tuple[str, str], float]]:
-        return self._by_scope(self.energy)
-
-    @cached_property
-    def carbon_by_scope(self) -> list[dict[tuple[str, str], float]]:
-        return self._by_scope(self.carbon)
-
-    def _by_scope(self, amounts: list[dict[Key, float]]) -> list[dict[tuple[str, str], float]]:
-        found: list[dict[tuple[str, str], float]] = []
-        for period in amounts:
-            sums: dict[tuple[str, str], float] = {}
-            for key, amount in period.items():
-                for scope in self.world.positions[key].scopes:
-                    sums[scope] = sums.get(scope, 0.0) + amount
-            found.append(sums)
-        return found
-
-    @cached_property
-    def changes(self) -> list[dict[Machine, Change]]:
-        """Rise of the reserved racks of each accelerator at each site; before the horizon the first period's fleet is held."""
-        before: dict[Machine, float] = {}
-        for key, racks in self.world.fleet.items():
-            machine = self.world.positions[key].at
-            before[machine] = before.get(machine, 0.0) + racks[0]
-        found = []
-        for period in self.plan.stock:
-            now: dict[Machine, float] = {}
-            for key, stock in period.items():
-                position = self.world.positions[key]
-                if not position.on_demand:
-                    now[position.at] = now.get(position.at, 0.0) + stock.held
-            pairs = {machine: (now.get(machine, 0.0), before.get(machine, 0.0)) for machine in {**before, **now}}
-            found.append({machine: Change(held - was, held + was) for machine, (held, was) in pairs.items() if held or was})
-            before = now
-        return found

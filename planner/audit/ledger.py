@@ -8,9 +8,10 @@ from datetime import date
 from functools import cached_property
 from itertools import combinations
 
-from planner.audit.evidence import Case, Check
-from planner.horizon import Period, Series, overlap_days
+from planner.audit.case import Case
+from planner.audit.evidence import Check
 from planner.audit.premises import YEAR_HOURS, Key, Position
+from planner.horizon import Period, Series, overlap_days
 from planner.profiles import Contract
 
 Entry = tuple[str, str, str]  # period (or year, `term`, `total`), provider, item

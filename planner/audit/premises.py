@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
+from planner.audit.slots import Calendar, Slot
 from planner.horizon import Period, Series, add_months
 from planner.inputs import Inputs, column, throughput
-from planner.profiles import Accelerator, Offer, Site
+from planner.profiles import Accelerator, Offer, PowerSource, Site
 from planner.scenario import Route, Workload
 
 Key = tuple[str, str]  # site, offer as the tables name it
@@ -102,6 +103,9 @@ class World:
         self.rate = inputs.scenario.money.discount_rate
         self.availability = inputs.scenario.solve.availability
         self.workloads = {w.id: w for w in inputs.scenario.workload}
+        self.calendar = Calendar(inputs)
+        self.energy = inputs.scenario.energy
+        self.sources = {row.id: row for row in inputs.power_sources} if self.energy else dict[str, PowerSource]()
         self.tranches = dict(self._tranches())
         self.positions = {position.key: position for position in self._positions()}
         self._eligible: dict[tuple[str, Key], bool] = {}
@@ -207,6 +211,60 @@ class World:
         """USD per h100e-hour delivered."""
         return sum(route.cost for route in self._routes(workload, position))
 
+    def wanted(self, workload: str, t: int, slot: Slot | None = None) -> float:
+        """h100e demanded in a slot (the whole period), on the mean over its hours: D_t times the mean of the shape there."""
+        shape = self.workloads[workload].demand_shape
+        return self.demand[workload][t] * self.calendar.over(shape, t, slot or self.calendar.whole(t))
+
+    # --- slices and sources of power ---
+
+    @property
+    def detailed(self) -> bool:
+        """Does the plan tell of slices and sources in tables of their own?"""
+        return self.energy is not None and (len(self.calendar.parts) > 1 or bool(self.sources))
+
+    @property
+    def oversubscribed(self) -> bool:
+        return self.energy is not None and self.energy.oversubscribe
+
+    def throttled(self, position: Position) -> bool:
+        """May racks that are online rest, so that power or energy is saved?"""
+        return self.energy is not None and (self.energy.oversubscribe or position.machine.idle_load < 1)
+
+    @cached_property
+    def site_sources(self) -> dict[str, list[PowerSource]]:
+        found: dict[str, list[PowerSource]] = {}
+        for row in self.sources.values():
+            if row.site is not None:
+                found.setdefault(row.site, []).append(row)
+        return found
+
+    @cached_property
+    def managed(self) -> frozenset[str]:
+        """Sites whose energy is bought and made source by source: those with sources of their own, and those with metered racks on
+        a grid with sources."""
+        grids = {row.grid for row in self.sources.values() if row.grid is not None}
+        buying = {p.site.id for p in self.positions.values() if p.offer.energy == "metered" and p.grid in grids}
+        return frozenset(buying | {site for site in self.site_sources if site in self.inputs.sites})
+
+    def source_label(self, source: str) -> tuple[PowerSource, bool] | None:
+        """The source that energy.csv names, and whether it is a battery that charges; None for the grid."""
+        if source in self.sources:
+            return self.sources[source], False
+        name = source.removesuffix(" charge")
+        return (self.sources[name], True) if name in self.sources else None
+
+    def price_at(self, grid: str, t: int, name: str) -> float:
+        """USD/MWh of a grid in a slice."""
+        return self.price[grid][t] * self.calendar.mean(self._grid_shape(grid, "price_shape"), t, name)
+
+    def carbon_at(self, grid: str, t: int, name: str) -> float:
+        """t/MWh of a grid in a slice."""
+        return self.carbon[grid][t] * self.calendar.mean(self._grid_shape(grid, "carbon_shape"), t, name)
+
+    def _grid_shape(self, grid: str, name: str) -> str | None:
+        return next((shape for row in self.inputs.grids[grid] if (shape := getattr(row, name))), None)
+
     # --- power ---
 
     @cached_property
@@ -282,9 +340,12 @@ class World:
         lifetime = position.offer.lifetime or position.machine.lifetime
         if not position.offer.capex or not lifetime:
             return 0.0
+        return position.offer.capex * self.recovery(lifetime) / YEAR_HOURS
+
+    def recovery(self, lifetime: float) -> float:
+        """What one unit of capital costs a year over its lifetime."""
         force = math.log1p(self.rate)
-        recovery = force / -math.expm1(-force * lifetime) if force else 1.0 / lifetime
-        return position.offer.capex * recovery / YEAR_HOURS
+        return force / -math.expm1(-force * lifetime) if force else 1.0 / lifetime
 
 
 def _lowest_product(one: Series, other: Series, period: Period) -> float | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from planner.audit.evidence import Case, Check, Row
+from planner.audit.case import Case
+from planner.audit.evidence import Check, Row
 from planner.audit.ledger import Ledger
 
 TOTAL_UNITS = {

@@ -10,15 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from planner.audit.case import Case
 from planner.audit.customs import export_amounts, export_block, licences
-from planner.audit.evidence import NO_STOCK, Case, Check, Judge, read_plan
-from planner.horizon import Period, steps
-from planner.inputs import Inputs, column
+from planner.audit.evidence import NO_STOCK, Check, Judge, read_plan
 from planner.audit.ledger import Ledger, budgets, carbon, cost_table, take_or_pay
 from planner.audit.premises import ONE_DAY, Key, Position, World
+from planner.audit.totals import claimed_totals, mix_table, power_table, total_values
+from planner.horizon import Period, steps
+from planner.inputs import Inputs, column
 from planner.profiles import Contract, Supply
 from planner.scenario import ProviderShare
-from planner.audit.totals import claimed_totals, mix_table, power_table, total_values
 
 __all__ = ["Audit", "Check", "audit"]
 
