@@ -1,7 +1,7 @@
 """Writes docs/formulation.md from the docstrings of planner/formulation.py:  python docs/make_formulation.py
 
-Each docstring that begins with a number holds a line per rule, `(number)  equation   [unit; unit of the dual]   rows`, three blanks
-between the parts, and below it what is not plain. The order is that of the paper, which is the order of the functions.
+Each docstring that begins with a number holds a line per rule, `(number)  equation   [unit; unit of the dual]   rows`, three
+blanks between the parts, and below it what is not plain. The order is that of the paper, which is the order of the functions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DECISION = re.compile(r"\bD(\d+)\b")
 HEAD = """\
 # The formulation
 
-<!-- Made by docs/make_formulation.py from the docstrings of planner/formulation.py. Do not edit: change the docstring and run it. -->
+<!-- Made by docs/make_formulation.py from the docstrings of planner/formulation.py: change those, not this page. -->
 
 What the planner solves: a linear programme over the periods of the horizon (with `[solve] whole_racks = true` some columns are
 integer). The tables follow the code, one line per rule: what you read here is the docstring of the function that states it.
@@ -43,10 +43,14 @@ integer). The tables follow the code, one line per rule: what you read here is t
 | added, taken, held, online | racks taken on; taken on and still running; paid for (`fleet + taken`); powered | rack |
 | use, unserved | racks at work for a workload; demand that is not met | rack; h100e |
 | shipped, new, net | racks shipped in so far; in a period; net change of racks held | rack |
-| lic, allotted, shortfall, bought | gpu drawn on a licence; spend that counts for a commitment; what is missing there; racks paid in cash | gpu; million USD; million USD; rack |
+| lic | what is shipped under a licence | gpu |
+| allotted, shortfall | spend that counts for a commitment; what is missing there | million USD |
+| bought | racks whose capex is paid in cash | rack |
 | standby, rescue | racks powered, and at work, in the second dispatch after a loss | rack |
 | excess | what is above a soft limit | that of the limit |
-| demand, G, K, ρ_s, E, u | demand; gpu per rack; kW of IT per rack; PUE; throughput per gpu; availability | h100e; gpu/rack; MW/rack; 1; h100e/gpu; 1 |
+| demand, E | demand; throughput of a gpu for a kind of workload | h100e; h100e/gpu |
+| G, K | gpu per rack; IT power per rack | gpu/rack; MW/rack |
+| ρ_s, u | PUE of a site; availability | 1 |
 | P[s,t], h_t, length | facility power of a site; hours of a period | MW; h |
 | δ_t, (1+r)^−τ | mean discount factor of a period; the factor at the end of a year or of the horizon | 1 |
 
@@ -56,8 +60,8 @@ All variables are ≥ 0. Coefficients are rounded once to 15 significant digits,
 TABLE = """\
 ## Rules
 
-The dual is the `shadow_price` of constraints.csv: what one more unit of room saves (for a demand: costs) where cost is minimised; with
-another objective its unit takes the place of the USD. Rows marked † hold the model together and are not shown in that file.
+The dual is the `shadow_price` of constraints.csv: what one more unit of room saves (for a demand: costs) where cost is minimised;
+with another objective its unit takes the place of the USD. Rows marked † hold the model together and are not shown in that file.
 
 | number | equation | unit | unit of the dual | rows in constraints.csv | function |
 |---|---|---|---|---|---|

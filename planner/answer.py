@@ -56,10 +56,17 @@ RULES = {
 }
 
 
+class _Console(Console):
+    """A console that leaves it to its caller what to do when the reader of a pipe has gone."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console(stderr: bool = False) -> Console:
     """A console that draws on a terminal and writes plain, unbroken lines in a pipe. NO_COLOR is honoured."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, highlight=False, soft_wrap=True, width=None if stream.isatty() else 160)
+    return _Console(file=stream, highlight=False, soft_wrap=True, width=None if stream.isatty() else 160)
 
 
 def rule_name(rule: str, subject: str) -> str:
@@ -90,7 +97,9 @@ def number(value: float) -> str:
     size = abs(value)
     if size == 0 or size >= 999.95:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 99.995 else f"{value:.2f}" if size >= 9.9995 else f"{value:.3f}" if size >= 1 else f"{value:.3g}"
+    if size < 1:
+        return f"{value:.3g}"
+    return f"{value:.1f}" if size >= 99.995 else f"{value:.2f}" if size >= 9.9995 else f"{value:.3f}"
 
 
 # --- drawing ----------------------------------------------------------------------------------------------------------
@@ -130,7 +139,11 @@ def _blocks(widths: Sequence[int], room: int | None) -> list[list[int]]:
 
 def say(text: str, out: Console, style: str = "", indent: str = "") -> None:
     """A line, wrapped on a terminal with its continuation indented."""
-    lines = textwrap.wrap(text, out.width, subsequent_indent=indent, break_on_hyphens=False) if out.is_terminal else [text]
+    lines = (
+        textwrap.wrap(text, out.width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+        if out.is_terminal
+        else [text]
+    )
     for line in lines or [""]:
         out.print(Text(line, style=style))
 
@@ -199,7 +212,8 @@ def _totals(result: Result) -> list[tuple[str, str]]:
     if len(big) > 1:
         cost += ": " + " + ".join(f"{amount(value, 'USD')} {name}" for name, value in sorted(big, key=lambda part: -part[1]))
     rows = [("cost", cost)]
-    rows.append(("spend", f"{amount(totals['spend_usd'], 'USD')} undiscounted; take-or-pay shortfall {amount(totals['shortfall_usd'], 'USD')}"))
+    spend, shortfall = amount(totals["spend_usd"], "USD"), amount(totals["shortfall_usd"], "USD")
+    rows.append(("spend", f"{spend} undiscounted; take-or-pay shortfall {shortfall}"))
     peak = max((row for row in result.table("power").rows if row[1] == "fleet"), key=lambda row: row[3])
     drawn = f"peak {amount(totals['peak_power_mw'], 'MW')} ({peak[0]}); energy {amount(totals['energy_mwh'], 'MWh')}"
     rows.append(("power", f"{drawn}; carbon {amount(totals['carbon_t'], 't')}"))
@@ -231,6 +245,7 @@ def _mix_by_year(result: Result, out: Console) -> None:
     all_compute = {year: sum(compute.get((name, year), 0.0) for name in spend) for year in years}
     all_power = {year: sum(power.get((name, year), 0.0) for name in spend) for year in years}
     mw, power_unit, places = (1e3, "GW", 2) if max(all_power.values(), default=0.0) >= 1e3 else (1.0, "MW", 1)
+    width = len(f"{max(all_power.values(), default=0.0) / mw:.{places}f}")
     whole = sum(spend.values())
     usd, money = next(((size, name) for size, name in STEPS["USD"][1:] if abs(whole) >= size), (1.0, "USD"))
 
@@ -238,14 +253,16 @@ def _mix_by_year(result: Result, out: Console) -> None:
         drawn, share = power.get((name, year), 0.0), compute.get((name, year), 0.0)
         if drawn <= 1e-6 and share <= 1e-6:
             return "-"
-        return f"{share / all_compute[year] if all_compute[year] else 0.0:.0%} {drawn / mw:6.{places}f}"
+        return f"{share / all_compute[year] if all_compute[year] else 0.0:.0%} {drawn / mw:{width}.{places}f}"
 
     def money_cell(value: float) -> str:
         return f"{value / usd:,.{0 if usd == 1 else 1 if abs(whole) >= 100 * usd else 3}f}"
 
-    rows = [[name, *(cell(name, year) for year in years), money_cell(spend[name])] for name in sorted(spend, key=lambda name: -spend[name])]
+    largest_first = sorted(spend, key=lambda name: -spend[name])
+    rows = [[name, *(cell(name, year) for year in years), money_cell(spend[name])] for name in largest_first]
     rows.append(["all", *(f"{all_power[year] / mw:.{places}f}" for year in years), money_cell(whole)])
-    draw(f"Mix by year: share of compute, mean power in {power_unit}; spend in {money}", ["provider", *map(str, years), "spend"], rows, out)
+    title = f"Mix by year: share of compute, mean power in {power_unit}; spend in {money}"
+    draw(title, ["provider", *map(str, years), "spend"], rows, out)
 
 
 def _binding(found: Sequence[Hardest], result: Result, out: Console) -> None:
@@ -255,15 +272,17 @@ def _binding(found: Sequence[Hardest], result: Result, out: Console) -> None:
     if not found:
         say("no limit binds", out)
         return
-    from planner.limits import OBJECTIVE_UNITS
+    from planner.limits import objective_unit
 
-    unit = OBJECTIVE_UNITS[result.inputs.scenario.objective.name][0]
+    unit = objective_unit(result.model.instance)[0]
     rows = []
     for limit in found:
         size, name = UNIT_OF_ROOM.get(limit.unit, (1.0, limit.unit))
         when = limit.first if limit.first == limit.last else f"{limit.first} to {limit.last}"
-        rows.append([rule_name(limit.rule, limit.subject), when if when != "total" else "", name, amount(limit.worth * size, unit)])
-    draw("Limits that bind hardest, and what one more unit throughout saves", ["limit", "when", "one more", "saves"], rows, out, left=3)
+        when = "" if when == "total" else when
+        rows.append([rule_name(limit.rule, limit.subject), when, name, amount(limit.worth * size, unit)])
+    title = "Limits that bind hardest, and what one more unit throughout saves"
+    draw(title, ["limit", "when", "one more", "saves"], rows, out, left=3)
 
 
 UNIT_OF_ROOM = {"MW": (1e3, "GW"), "USD": (1e9, "billion USD"), "share": (0.01, "percentage point"), "t": (1e6, "Mt")}
@@ -311,7 +330,8 @@ def _rests_on(result: Result) -> list[tuple[str, str]]:
 def _files(result: Result, folder: str | None) -> tuple[str, str]:
     if not folder:
         return ("files", "none written; -o DIR writes the tables")
-    return ("files", f"{folder}/ (mix.csv, allocation.csv, constraints.csv, sources.csv, plan.json and {len(result.tables) - 3} more)")
+    named = "mix.csv, allocation.csv, constraints.csv, sources.csv, plan.json"
+    return ("files", f"{folder}/ ({named} and {len(result.tables) - 3} more)")
 
 
 def show_conflict(conflict: Conflict, name: str, out: Console) -> None:
@@ -320,16 +340,19 @@ def show_conflict(conflict: Conflict, name: str, out: Console) -> None:
     for s in conflict.short:
         of = f" of {amount(s.of, s.unit)}" if s.rule == "demand" or s.of else ""
         more = f"; worst {amount(s.worst, s.unit)} in {s.worst_period}; short in {s.periods} periods" if s.periods > 1 else ""
-        say(f"  {rule_name(s.rule, s.subject)} is short by {amount(s.first, s.unit)}{of} in {s.first_period}{more}", out, indent="    ")
+        short = f"{rule_name(s.rule, s.subject)} is short by {amount(s.first, s.unit)}{of} in {s.first_period}{more}"
+        say("  " + short, out, indent="    ")
     if conflict.limits:
         say("limits in conflict with it:" if conflict.short else "limits in conflict:", out, indent="    ")
         for x in conflict.limits[:12]:
             when = x.first_period if x.first_period == x.last_period else f"{x.first_period} to {x.last_period}"
-            say(f"  {rule_name(x.rule, x.subject)}: {amount(x.limit, x.unit)}" + (f" ({when})" if when else ""), out, indent="    ")
+            when = f" ({when})" if when else ""
+            say(f"  {rule_name(x.rule, x.subject)}: {amount(x.limit, x.unit)}{when}", out, indent="    ")
         if len(conflict.limits) > 12:
             say(f"  and {len(conflict.limits) - 12} more", out, indent="    ")
     elif conflict.short:
-        say("no limit is in its way: nothing that may serve it can be online by then (see offers' `from`, available_from, site_power)", out, indent="    ")
+        why = "nothing that may serve it can be online by then (see offers' `from`, available_from, site_power)"
+        say(f"no limit is in its way: {why}", out, indent="    ")
     else:
         say("no single relaxation helps: export rules or fixed fleets contradict each other", out, indent="    ")
     say("fix: raise a limit, add offers or power, or give the workload a price for what may stay `unserved`", out, indent="    ")
@@ -337,18 +360,20 @@ def show_conflict(conflict: Conflict, name: str, out: Console) -> None:
 
 def show_warnings(findings: Sequence[Finding], out: Console, most: int = 3) -> None:
     """The first warnings, a line each."""
+    room = min(100, out.width)
     for finding in findings[:most]:
         line = f"warning: {finding.what}"
-        out.print(Text(line if len(line) <= 100 else line[:99].rsplit(" ", 1)[0] + " …", style="yellow"))
+        out.print(Text(line if len(line) <= room else line[: room - 1].rsplit(" ", 1)[0] + " …", style="yellow"))
     if len(findings) > most:
         more = len(findings) - most
-        out.print(Text(f"and {more} more warning{'s' if more > 1 else ''}; `planner check` shows all in full", style="yellow"))
+        say(f"and {more} more warning{'s' if more > 1 else ''}; `planner check` shows all in full", out, "yellow")
 
 
 def show_check(found: Mapping[str, Any], warnings: Sequence[Finding], out: Console) -> None:
     """What `planner check` found: what would be solved, then the warnings in full."""
     say(str(found["name"]), out, "bold")
-    facts([(key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value)) for key, value in found.items() if key != "name"], out)
+    values = {key: f"{value:,}" if isinstance(value, int) else str(value) for key, value in found.items() if key != "name"}
+    facts([(key.replace("_", " "), value) for key, value in values.items()], out)
     for warning in warnings:
         say(str(warning), out, "yellow", indent="  ")
     say("no errors" + (f", {len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else ""), out)
@@ -363,7 +388,8 @@ def show_rows(table: Table, out: Console) -> None:
     widths = [max(cell_len(row[i]) for row in [list(table.columns), *cells]) for i in range(len(table.columns))]
     shown = _blocks(widths, out.width)[0]
     draw("", [table.columns[i] for i in shown], [[row[i] for i in shown] for row in cells], out, left=len(shown))
-    say(f"{len(cells)} rows, {len(shown)} of {len(table.columns)} columns; `planner profiles {table.name} ID` shows a row with its sources", out)
+    fit = f"{len(cells)} rows, {len(shown)} of {len(table.columns)} columns"
+    say(f"{fit}; `planner profiles {table.name} ID` shows a row with its sources", out)
 
 
 def clip(text: str, most: int) -> str:
@@ -425,5 +451,12 @@ def show_comparison(found: Sequence[Compared], inputs: pd.DataFrame, out: Consol
             say(f"  and {len(mine) - 8} more (-o DIR writes inputs.csv)", out)
 
 
-NAMES = {"cost_usd": "cost", "spend_usd": "spend", "shortfall_usd": "shortfall", "peak_power_mw": "peak power", "energy_mwh": "energy",
-         "carbon_t": "carbon", "unserved_h100e_h": "unserved", "demand_scale": "demand scale"}  # fmt: skip
+NAMES = {
+    "cost_usd": "cost",
+    "spend_usd": "spend",
+    "shortfall_usd": "shortfall",
+    "peak_power_mw": "peak power",
+    "energy_mwh": "energy",
+    "carbon_t": "carbon",
+    "unserved_h100e_h": "unserved",
+}

@@ -12,7 +12,7 @@ from planner.export import active_rules, in_class, tokens
 from planner.fields import Record
 from planner.inputs import Inputs, column, throughput
 from planner.menu import may_serve, stands_at
-from planner.profiles import TABLES, Offer
+from planner.profiles import TABLES, ExportRule, Licence, Offer
 from planner.reading import with_ids
 from planner.scenario import Workload
 
@@ -350,7 +350,8 @@ def export_is_clear(inputs: Inputs) -> Iterator[Finding]:
             yield _unknown(_at(inputs, "export_control", "status"), "status", name, statuses, "warning")
     groups = {group for row in inputs.everything["countries"] for group in row.groups}  # type: ignore[attr-defined]
     places = groups | _names(inputs, "countries", "iso2") | {site.country for site in inputs.sites.values()}
-    for row in (*inputs.export_rules, *inputs.licences):
+    targeted: tuple[ExportRule | Licence, ...] = (*inputs.export_rules, *inputs.licences)
+    for row in targeted:
         for _, token in tokens(row.destination):
             if token not in places and places and not (len(token) == 2 and token.isupper()):
                 yield _unknown(_row(row, f"{row.id}.destination"), "country or group", token, places, "warning")

@@ -48,7 +48,9 @@ def _tables(incomplete: str) -> list[str]:
     return [name for name in TABLES if name.startswith(incomplete)]
 
 
-Scenario = Annotated[str, typer.Argument(help="A scenario file, or the name of a bundled one (openai-base).", autocompletion=_scenarios)]
+Scenario = Annotated[
+    str, typer.Argument(help="A scenario file, or the name of a bundled one (openai-base).", autocompletion=_scenarios)
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key: limits.fleet_power='20 GW', site.abilene.delay='3 month'."),
@@ -65,7 +67,7 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the caller
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that knows no `·` still gets its answer
     app(prog_name="planner")
@@ -181,7 +183,8 @@ def solve(
     if result.status == "infeasible":
         _infeasible(result, as_json)
     if result.status == "unbounded":
-        raise InputFault.one("nothing limits this scenario: the objective can grow without end", "add power, supply or a budget that bounds it")
+        what = "nothing limits this scenario: the objective can grow without end"
+        raise InputFault.one(what, "add power, supply or a budget that bounds it")
     if as_json:
         _print_json(planning.manifest(result, output or Path()))
     elif whole:
@@ -205,7 +208,7 @@ def _infeasible(result: Result, as_json: bool) -> None:
 @app.command()
 @guarded
 def check(scenario: Scenario, set_: Overrides = None, as_json: AsJson = False) -> None:
-    """Do everything but solve, and say what would be solved."""
+    """Check the inputs without solving. Says what would be solved."""
     from planner import answer, planning
 
     found, warnings = planning.outline(scenario, set_ or [])
@@ -218,13 +221,17 @@ def check(scenario: Scenario, set_: Overrides = None, as_json: AsJson = False) -
 @app.command()
 @guarded
 def compare(
-    plans: Annotated[list[str], typer.Argument(metavar="DIR-or-SCENARIO...", help="Plan folders or scenarios; the first is the baseline.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Write results.csv and inputs.csv here.")] = None,
+    plans: Annotated[
+        list[str], typer.Argument(metavar="DIR-or-SCENARIO...", help="Plan folders or scenarios; the first is the baseline.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Write results.csv and inputs.csv here.")
+    ] = None,
     set_: Overrides = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show provider mixes and totals side by side, and what differs in the inputs."""
+    """Show plans side by side. Totals, provider mixes, and what differs in the inputs."""
     if len(plans) < 2:
         raise typer.BadParameter("give two or more plan folders or scenarios")
     from planner import answer
@@ -271,15 +278,16 @@ def verify(
     scenario: Annotated[str | None, typer.Option("--scenario", help="The scenario, if it is not where it was.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recompute a plan from its inputs and tables, without a solver."""
+    """Recompute a plan without a solver. From its inputs and tables alone."""
     from planner import planning
 
     verdict = planning.verify(folder, scenario)
     if verdict.foreign:
-        print(f"note: {scenario} or its data are not what the plan was made from; the plan is judged by them as they are now", file=sys.stderr)
+        what = "are not what the plan was made from; it is judged by them as they are now"
+        print(f"note: {scenario} or its data {what}", file=sys.stderr)
     if as_json:
-        audit = planning.audit_data(verdict.audit)
-        _print_json({"passed": verdict.passed, "status": verdict.status, "audit": audit, "changed": verdict.changed, "same_inputs": not verdict.foreign})
+        found = {"passed": verdict.passed, "status": verdict.status, "audit": planning.audit_data(verdict.audit)}
+        _print_json(found | {"changed": verdict.changed, "same_inputs": not verdict.foreign})
     elif verdict.passed:
         note = "" if verdict.status == "optimal" else f" (status {verdict.status}: feasible, not proved best)"
         print(f"{folder}: verified, {verdict.audit.checked:,} checks passed{note}")
@@ -291,7 +299,9 @@ def verify(
 @app.command()
 @guarded
 def profiles(
-    table: Annotated[str | None, typer.Argument(help="A table, e.g. sites; without it, all tables with their sizes.", autocompletion=_tables)] = None,
+    table: Annotated[
+        str | None, typer.Argument(help="A table, e.g. sites; without it, all tables with their sizes.", autocompletion=_tables)
+    ] = None,
     row: Annotated[str | None, typer.Argument(help="An id: every number of that row with unit and source.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -318,13 +328,16 @@ def _importers() -> None: ...
 @guarded
 def import_skypilot(
     path: Annotated[Path, typer.Argument(help="A folder in the layout of the SkyPilot catalogue: CLOUD/vms.csv.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the offers here, e.g. profiles/offers.csv.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the offers here, e.g. profiles/offers.csv.")
+    ] = None,
     max_gpus: Annotated[
-        int | None, typer.Option("--max-gpus", min=1, help="`max` of every offer: how many GPUs one may count on (not in the catalogue).")
+        int | None,
+        typer.Option("--max-gpus", min=1, help="`max` of every offer: how many GPUs one may count on (not in the catalogue)."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn a SkyPilot price catalogue into offers rows; says what it left out and why."""
+    """Turn a SkyPilot catalogue into offers. Says what it left out and why."""
     from planner import skypilot
     from planner.folder import csv_text, write_file
     from planner.table import Table
@@ -350,7 +363,7 @@ def import_skypilot(
 @app.command()
 @guarded
 def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")], as_json: AsJson = False) -> None:
-    """Start an own project: a small scenario and a profile table to edit."""
+    """Start an own project. Writes a small scenario and a profile table to edit."""
     from planner import library
 
     written = library.start_project(folder)
@@ -365,7 +378,7 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or em
 @app.command()
 @guarded
 def schema() -> None:
-    """Print the JSON Schema of a scenario file, for editors."""
+    """Print the JSON Schema of a scenario file. For completion and checks in editors."""
     from planner.scenario import json_schema
 
     _print_json(json_schema())
@@ -374,7 +387,7 @@ def schema() -> None:
 @app.command()
 @guarded
 def doctor(as_json: AsJson = False) -> None:
-    """Print versions, then solve and verify the classroom scenario as a self-test."""
+    """Print versions and run a self-test. It solves and verifies the classroom scenario."""
     from planner.planning import plan_scenario, versions
 
     result = plan_scenario("classroom")

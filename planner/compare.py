@@ -16,8 +16,15 @@ from planner.errors import InputFault, Location
 from planner.folder import read_tables
 from planner.table import Table
 
-UNITS = {"cost_usd": "USD", "spend_usd": "USD", "shortfall_usd": "USD", "peak_power_mw": "MW", "energy_mwh": "MWh", "carbon_t": "t",
-         "unserved_h100e_h": "h100e·h", "demand_scale": ""}  # fmt: skip
+UNITS = {
+    "cost_usd": "USD",
+    "spend_usd": "USD",
+    "shortfall_usd": "USD",
+    "peak_power_mw": "MW",
+    "energy_mwh": "MWh",
+    "carbon_t": "t",
+    "unserved_h100e_h": "h100e·h",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,8 @@ def from_result(result: Any) -> Compared:
 
     sources = result.table("sources")
     rows = [[cell(value) for value in row] for row in sources.rows]
-    return Compared(result.inputs.name, result.status, result.totals, frame(result.table("mix")), pd.DataFrame(rows, columns=list(sources.columns), dtype=str))
+    written = pd.DataFrame(rows, columns=list(sources.columns), dtype=str)
+    return Compared(result.inputs.name, result.status, result.totals, frame(result.table("mix")), written)
 
 
 def distinct(plans: Sequence[Compared]) -> list[Compared]:
@@ -68,7 +76,7 @@ def distinct(plans: Sequence[Compared]) -> list[Compared]:
 
 
 def results(plans: Sequence[Compared]) -> pd.DataFrame:
-    """Totals and mixes of all plans as rows (plan, what, period, provider, value), with difference and ratio to the first plan."""
+    """Totals and mixes of all plans as rows (plan, what, period, provider, value), with difference and ratio to the first."""
     rows: list[tuple[str, str, str, str, float]] = []
     for plan in plans:
         rows += [(plan.name, what, "total", "", value) for what, value in plan.totals.items()]

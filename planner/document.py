@@ -40,10 +40,11 @@ class Node:
         """The deepest node on `path` that exists."""
         node = self
         for step in path:
-            inside = range(len(node.value)) if isinstance(node.value, list) else node.value
-            if not isinstance(node.value, (dict, list)) or step not in inside:
+            value: Any = node.value
+            known = range(len(value)) if isinstance(value, list) else value if isinstance(value, dict) else ()
+            if step not in known:
                 break
-            node = node.value[step]
+            node = value[step]
         return node
 
 
@@ -171,6 +172,8 @@ def _key(text: str, pos: int) -> tuple[Path_, int]:
         pos = match.end()
         if not text.startswith(".", pos):
             break
+        if len(keys) > MAX_DEPTH:
+            raise RecursionError
         pos += 1
     return tuple(keys), pos
 

@@ -48,7 +48,7 @@ def cell(value: Any) -> str:
         return "0" if text in ("-0", "0") or abs(value) < 1e-9 else text
     if isinstance(value, int):
         return str(value)
-    text = str(value)
+    text = str(value).replace("\r\n", "\n").replace("\r", "\n")  # a lone \r would end the row for some readers
     return "'" + text if text.startswith(FORMULA) and not _is_number(text) else text
 
 
@@ -79,9 +79,8 @@ def datapackage(name: str, tables: Iterable[Table]) -> str:
     for table in tables:
         fields = [{"name": column, "type": _kind(table, i)} for i, column in enumerate(table.columns)]
         schema = {"fields": fields, "missingValues": [""]}
-        resources.append(
-            {"name": table.name, "path": f"{table.name}.csv", "format": "csv", "mediatype": "text/csv", "encoding": "utf-8", "schema": schema}
-        )
+        kind = {"format": "csv", "mediatype": "text/csv", "encoding": "utf-8"}
+        resources.append({"name": table.name, "path": f"{table.name}.csv"} | kind | {"schema": schema})
     slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-") or "plan"
     return json.dumps({"name": slug, "profile": "data-package", "resources": resources}, indent=1) + "\n"
 
@@ -108,7 +107,8 @@ def check_target(folder: Path) -> None:
         if not final.is_dir():
             raise InputFault.one("is a file, not a folder", "give another -o", where)
         if final == Path.cwd() or final in Path.cwd().parents:
-            raise InputFault.one("is the folder that you are in; a plan replaces its folder as a whole", "give it one of its own: -o plan", where)
+            what = "is the folder that you are in; a plan replaces its folder as a whole"
+            raise InputFault.one(what, "give it one of its own: -o plan", where)
         if other := _not_ours(final):
             what = f"holds something else than a plan ({other})"
             raise InputFault.one(what, "give an empty or new folder to -o; nothing was overwritten", where)
@@ -149,7 +149,8 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         _sync(final.parent)
     except OSError as error:
         what = f"could not be written: {error.strerror or error}"
-        fix = "give a folder inside it, e.g. -o " + str(folder / "plan") if error.errno == errno.EBUSY else "free space or give another -o"
+        busy = error.errno == errno.EBUSY  # a mount point
+        fix = f"give a folder inside it: -o {folder / 'plan'}" if busy else "free space or give another -o"
         raise InputFault.one(what, f"{fix}; what was there before is untouched", Location(str(folder))) from None
     finally:
         if old.exists() and not final.exists():
@@ -227,7 +228,8 @@ def write_file(path: Path, text: str) -> None:
         fresh.replace(final)
         _sync(final.parent)
     except OSError as error:
-        raise InputFault.one(f"could not be written: {error.strerror or error}", "give another place", Location(str(path))) from None
+        what = f"could not be written: {error.strerror or error}"
+        raise InputFault.one(what, "give another place", Location(str(path))) from None
     finally:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from planner.formulation import Model
-from planner.instance import Instance
-from planner.solve import Solution
+if TYPE_CHECKING:  # whoever only reads a plan needs no solver
+    from planner.formulation import Model
+    from planner.instance import Instance
+    from planner.solve import Solution
 
 SOURCE_KINDS = ("spot", "generated", "bought", "charged", "built", "paid")
 DUST = 1e-7  # racks, MW, h100e: what the solver's tolerance leaves behind

@@ -1,20 +1,18 @@
 """From a scenario to a verified answer: reads, checks, builds, solves, interprets, audits; and writes the plan folder.
 
-This is the one place that knows the order of the stages. Each stage takes values and returns values; only reading and writing touch
-files.
+This is the one place that knows the order of the stages. Each stage takes values and returns values; only reading and writing
+touch files.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +88,7 @@ def prepare(name: str, overrides: Sequence[str] = (), timings: Timings | None = 
 
 
 def outline(name: str, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[Finding]]:
-    """What would be solved, by name, and the warnings. Everything is done but the solve. InputFault with everything that is wrong."""
+    """What would be solved, by name, and the warnings: all but the solve. InputFault with everything that is wrong."""
     from planner import formulation, instance
     from planner.export import active_rules
 
@@ -99,7 +97,7 @@ def outline(name: str, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], l
     program = formulation.build(data).program
     scenario = inputs.scenario
     steps = f"{len(inputs.horizon)} {scenario.horizon.step}{'s' if len(inputs.horizon) > 1 else ''}"
-    limits = [name for name, value in scenario.limits if value]
+    limits = [name for name, value in scenario.limits if value and name != "budget_basis"]
     return {
         "name": scenario.name or inputs.name,
         "horizon": f"{inputs.horizon[0].first} to {inputs.horizon[-1].last}, {steps}",
@@ -276,6 +274,8 @@ def certificate(result: Result) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
+    from importlib import metadata
+
     names = ("highspy", "pint", "pulp", "pydantic", "typer")
     return {"planner": __version__, "python": platform.python_version()} | {name: metadata.version(name) for name in names}
 
@@ -348,12 +348,13 @@ def unproved(result: Result) -> PlannerError | None:
         spent = f"after the time limit of {limit:g} s" if limit else "before proof"
         return Stopped(f"stopped {spent}: nothing is proved" + ("" if result.plan else " and there is no plan"))
     if result.audit is not None and not result.audit.passed:
-        return VerificationFailed("the plan does not stand up to the audit and is not an answer:\n" + "\n".join(failures(result.audit)))
+        head = "the plan does not stand up to the audit and is not an answer:"
+        return VerificationFailed("\n".join([head, *failures(result.audit)]))
     return None
 
 
 def failures(audit: Audit, most: int = 10) -> list[str]:
     """The first failed checks, a line each."""
     found = audit.failures
-    lines = [f"  {c.rule} {c.subject} {c.period}: {c.value:g} against {c.limit:g} {c.unit} {c.note}".rstrip() for c in found[:most]]
-    return lines + ([f"  and {len(found) - most} more"] if len(found) > most else [])
+    lines = [f"  {c.rule} {c.subject} {c.period}: {c.value:g} against {c.limit:g} {c.unit} {c.note}" for c in found[:most]]
+    return [line.rstrip() for line in lines] + ([f"  and {len(found) - most} more"] if len(found) > most else [])

@@ -42,7 +42,8 @@ def sources(inputs: Inputs) -> Table:
     """sources.csv: every number of the selected rows, and of the scenario itself."""
     rows = [row for name, records in used(inputs).items() for record in records for row in _row_sources(name, record)]
     why = {a.key: a.why for a in inputs.scenario.assumption}
-    sections = {key: node for key, node in inputs.root.value.items() if key not in SINGULAR and key not in ("schema", "assumption")}
+    apart = (*SINGULAR, "schema", "assumption")
+    sections = {key: node for key, node in inputs.root.value.items() if key not in apart}
     rows += list(_scenario_sources(Node(sections, inputs.root.where), (), why))
     return Table("sources", COLUMNS, tuple(rows))
 
@@ -53,7 +54,8 @@ def used(inputs: Inputs) -> Mapping[str, tuple[Record, ...]]:
     grids = {site.grid for site in inputs.sites.values()}
     countries = {site.country for site in inputs.sites.values()}
     classes = {rule.class_ for rule in inputs.export_rules}
-    found: dict[str, tuple[Record, ...]] = {name: tuple(r for rows in table.values() for r in rows) for name, table in series.items()}
+    found: dict[str, tuple[Record, ...]]
+    found = {name: tuple(r for rows in table.values() for r in rows) for name, table in series.items()}
     return found | {
         "sites": tuple(inputs.sites.values()),
         "grids": tuple(row for key, rows in inputs.grids.items() if key in grids for row in rows),
@@ -132,8 +134,9 @@ def grades(inputs: Inputs, plan: Plan, cost: Table) -> dict[str, float]:
 def overlaps(inputs: Inputs) -> dict[str, list[str]]:
     """Announcements that may be the same gigawatt: group -> the rows that take part."""
     groups: dict[str, list[str]] = {}
-    for row in (*inputs.contracts, *inputs.supply):
-        if row.overlaps:
-            name = getattr(row, "id", None) or getattr(row, "vendor", None) or getattr(row, "accelerator", "")
-            groups.setdefault(row.overlaps, []).append(str(name))
+    named = [(row.overlaps, row.id) for row in inputs.contracts]
+    named += [(row.overlaps, row.vendor or row.accelerator or "") for row in inputs.supply]
+    for group, name in named:
+        if group:
+            groups.setdefault(group, []).append(name)
     return {name: sorted(set(rows)) for name, rows in groups.items() if len(set(rows)) > 1}

@@ -173,14 +173,14 @@ def parse(
     if not text.strip():
         raise UnitError("is empty where a quantity is due", f'e.g. "{example}"')
     match = _QUANTITY.fullmatch(text) if len(text) <= MAX_LENGTH else None
-    if not match or (match["unit"] and match["unit"][0] in "_,.'0123456789"):
+    if not match or (match["unit"] and match["unit"][0] in "_,.'0123456789" and not match["unit"].startswith("1/")):
         separated = re.match(r"\s*[+-]?[0-9]+[\s,.'_]+[0-9]", text)
         hint = "use a point for decimals and no thousands separators" if separated else "number first, then the unit"
         raise UnitError(f"`{_short(text)}` is not a quantity", f'{hint}, e.g. "{example}"')
     written = match["unit"]
     for word in re.split(r"[\s/]+", written):
         if word and not _WORD.fullmatch(word) and word != "1":
-            raise UnitError(f"`{_short(text)}` is not a quantity", f'e.g. "{example}"')
+            raise UnitError(f"`{_short(text)}` is not a quantity", f'number first, then the unit, e.g. "{example}"')
     target = unit(canonical)
     if not written and target.dimension:
         raise UnitError(f"`{text.strip()}` has no unit", f'e.g. "{example}"')

@@ -1,4 +1,4 @@
-"""What must hold of any plan, whatever the numbers, on random small worlds (tests/worlds.py; hypothesis picks and shrinks the seed).
+"""What must hold of any plan, whatever the numbers, on random small worlds (tests/worlds.py; hypothesis picks the seed).
 
 Ties may move quantities, never the cost: so costs are compared, and whole tables only where the input is the same.
 """
