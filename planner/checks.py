@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from planner.checks_energy import ENERGY_CHECKS
 from planner.errors import Finding, InputFault, Location, did_you_mean
 from planner.export import active_rules, in_class, tokens
 from planner.fields import Record
@@ -409,5 +410,5 @@ def overlapping_announcements(inputs: Inputs) -> Iterator[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     foreign_keys, same_provider, selection, horizon_has_periods, scenario_names, servable, covers, offers_are_bounded,
-    fleet_is_clear, export_is_clear, performance_is_known, licences_weigh, money_is_known, overlapping_announcements,
+    fleet_is_clear, *ENERGY_CHECKS, export_is_clear, performance_is_known, licences_weigh, money_is_known, overlapping_announcements,
 )  # fmt: skip

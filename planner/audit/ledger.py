@@ -11,6 +11,7 @@ from itertools import combinations
 from planner.audit.case import Case
 from planner.audit.evidence import Check
 from planner.audit.premises import YEAR_HOURS, Key, Position
+from planner.audit.sources import Sources
 from planner.horizon import Period, Series, overlap_days
 from planner.profiles import Contract
 
@@ -57,7 +58,8 @@ class Amount:
 class Ledger:
     """The accounts of one plan."""
 
-    def __init__(self, case: Case):
+    def __init__(self, case: Case, sources: Sources):
+        self.sources = sources
         self.case, self.world, self.inputs = case, case.world, case.world.inputs
         self.limits = self.inputs.scenario.limits
         self.committing = {c.id: c for c in self.inputs.contracts if (c.value or 0.0) * c.take_or_pay > 0}
@@ -66,18 +68,22 @@ class Ledger:
 
     @cached_property
     def spend(self) -> list[dict[Key, Spend]]:
-        """rent = G·price·h·held;  energy = ρK·load·h·online·grid price where metered;  capex = capex·CRF·h/8766·held."""
+        """rent = G·price·h·held;  energy = Σ_σ load·h·grid price where metered, and not bought and made source by source;
+        capex = capex·CRF·h/8766·held."""
         found: list[dict[Key, Spend]] = []
         for period in self.world.horizon:
             stocks = self.case.plan.stock[period.index]
-            found.append({key: self._spend(self.world.positions[key], period, s.held, s.online) for key, s in stocks.items()})
+            found.append({key: self._spend(key, period, stock.held) for key, stock in stocks.items()})
         return found
 
-    def _spend(self, position: Position, period: Period, held: float, online: float) -> Spend:
+    def _spend(self, key: Key, period: Period, held: float) -> Spend:
+        position, energy = self.world.positions[key], 0.0
+        if position.offer.energy == "metered" and position.site.id not in self.world.managed:
+            for name, hours in self.world.calendar.hours[period.index].items():
+                price = self.world.price_at(position.grid, period.index, name)
+                energy += self.case.load[period.index][name][key] * hours * price
         rent = position.gpus * position.offer.price * period.hours * held
-        metered = position.offer.energy == "metered"
-        price = self.world.price[position.grid][period.index] if metered else 0.0
-        return Spend(rent, position.energy_mw * period.hours * online * price, self.annuities[position.key] * period.hours * held)
+        return Spend(rent, energy, self.annuities[key] * period.hours * held)
 
     @cached_property
     def annuities(self) -> dict[Key, float]:
@@ -98,17 +104,20 @@ class Ledger:
 
     @cached_property
     def items(self) -> list[dict[str, Spend]]:
-        """Spend of each period by provider, without routes."""
+        """Spend of each period by provider, without routes; sources of grids are under no provider."""
         found: list[dict[str, Spend]] = []
-        for spends in self.spend:
+        for spends, energy in zip(self.spend, self.sources.spend, strict=True):
             sums: dict[str, list[Spend]] = {}
             for key, spend in spends.items():
                 sums.setdefault(self.world.positions[key].provider, []).append(spend)
+            for provider, usd in energy.items():
+                sums.setdefault(provider, []).append(Spend(0.0, usd, 0.0))
             found.append({provider: _sum(parts) for provider, parts in sums.items()})
         return found
 
     def by_provider(self, t: int) -> dict[str, float]:
-        return {provider: spend.total for provider, spend in self.items[t].items()}
+        """Spend of a period by provider; what is paid under none takes no part in mix and shares."""
+        return {provider: spend.total for provider, spend in self.items[t].items() if provider}
 
     # --- take-or-pay ---
 

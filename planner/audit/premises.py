@@ -241,8 +241,8 @@ class World:
 
     @cached_property
     def managed(self) -> frozenset[str]:
-        """Sites whose energy is bought and made source by source: those with sources of their own, and those with metered racks on
-        a grid with sources."""
+        """Sites whose energy is bought and made source by source: those with sources of their own, and those with metered racks
+        on a grid with sources."""
         grids = {row.grid for row in self.sources.values() if row.grid is not None}
         buying = {p.site.id for p in self.positions.values() if p.offer.energy == "metered" and p.grid in grids}
         return frozenset(buying | {site for site in self.site_sources if site in self.inputs.sites})

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from planner.audit.case import Case
 from planner.audit.evidence import Check, Row
 from planner.audit.ledger import Ledger
+from planner.audit.sources import Sources
 
 TOTAL_UNITS = {
     "cost_usd": "USD",
@@ -75,12 +76,14 @@ def _mix(case: Case, ledger: Ledger, t: int) -> dict[str, dict[str, float]]:
         numbers["racks"] += stocks.held
         numbers["gpus"] += position.gpus * stocks.held
         numbers["power_mw"] += position.mw * stocks.online
+    for provider in spent:  # sources may stand where no racks do
+        found.setdefault(provider, dict.fromkeys(MIX, 0.0))
     for provider, numbers in found.items():
         numbers["compute_h100e"], numbers["spend_usd"] = delivered.get(provider, 0.0), spent.get(provider, 0.0)
     return found
 
 
-def power_table(case: Case) -> Iterator[Check]:
+def power_table(case: Case, sources: Sources) -> Iterator[Check]:
     """power.csv: draw, limit, headroom, energy and carbon of every scope; rows of nothing may be left out."""
     stated: dict[str, dict[tuple[str, str], Row]] = {}
     for row in case.plan.table("power"):
@@ -89,10 +92,11 @@ def power_table(case: Case) -> Iterator[Check]:
     limits: dict[tuple[str, str, str], float] = {}
     for cap in case.world.caps:
         at = case.world.horizon[cap.period].label, cap.scope, cap.id
-        limits[at] = min(cap.limit, limits.get(at, cap.limit))
+        limit = cap.limit + (sources.firm(cap.id, cap.period) if cap.scope == "site" else 0.0)
+        limits[at] = min(limit, limits.get(at, limit))
     for period in case.world.horizon:
         t, label = period.index, period.label
-        for scope, name in {**case.draw[t], **stated.get(label, {})}:
+        for scope, name in {**case.draw[t], **case.carbon_by_scope[t], **stated.get(label, {})}:
             due, one = stated.get(label, {}).get((scope, name)), (scope, name)
             draw, subject = case.draw[t].get(one, 0.0), f"{scope} {name}".strip()
             value = due.number if due else {}

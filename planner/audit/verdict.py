@@ -13,8 +13,11 @@ from datetime import date
 from planner.audit.case import Case
 from planner.audit.customs import export_amounts, export_block, licences
 from planner.audit.evidence import NO_STOCK, Check, Judge, read_plan
+from planner.audit.hours import dispatch, running, site_power, slice_capacity, slot_demand
 from planner.audit.ledger import Ledger, budgets, carbon, cost_table, take_or_pay
-from planner.audit.premises import ONE_DAY, Key, Position, World
+from planner.audit.losses import resilience
+from planner.audit.premises import ONE_DAY, World
+from planner.audit.sources import Sources, balance, battery, building, energy_table, generation, metered_only
 from planner.audit.totals import claimed_totals, mix_table, power_table, total_values
 from planner.horizon import Period, steps
 from planner.inputs import Inputs, column
@@ -46,10 +49,11 @@ def audit(
     world, judge = World(inputs), Judge(tolerance)
     plan = read_plan(world, tables, judge)
     case = Case(world, plan, judge)
-    ledger = Ledger(case)
+    sources = Sources(case)
+    ledger = Ledger(case, sources)
     totals = total_values(case, ledger)
     checked, worst, failures = len(plan.faults), 1.0 if plan.faults else 0.0, list(plan.faults)
-    for check in _all(case, ledger, totals, claimed or {}):
+    for check in _all(case, sources, ledger, totals, claimed or {}):
         checked += 1
         worst = max(worst, check.violation)
         if not check.ok:
@@ -57,7 +61,9 @@ def audit(
     return Audit(not failures, checked, tuple(failures), totals, worst)
 
 
-def _all(case: Case, ledger: Ledger, totals: Mapping[str, float], claimed: Mapping[str, float]) -> Iterator[Check]:
+def _all(
+    case: Case, sources: Sources, ledger: Ledger, totals: Mapping[str, float], claimed: Mapping[str, float]
+) -> Iterator[Check]:
     """The table of contents."""
     yield from stock(case)
     yield from window(case)
@@ -67,6 +73,17 @@ def _all(case: Case, ledger: Ledger, totals: Mapping[str, float], claimed: Mappi
     yield from eligibility(case)
     yield from compute(case)
     yield from demand(case)
+    yield from running(case)
+    yield from slice_capacity(case)
+    yield from dispatch(case)
+    yield from slot_demand(case)
+    yield from metered_only(case)
+    yield from balance(case)
+    yield from generation(case, sources)
+    yield from battery(case, sources)
+    yield from building(case, sources)
+    yield from energy_table(case, sources)
+    yield from site_power(case, sources)
     yield from build_rate(case)
     yield from power_caps(case)
     yield from contract_power(case)
@@ -78,11 +95,11 @@ def _all(case: Case, ledger: Ledger, totals: Mapping[str, float], claimed: Mappi
     yield from budgets(case, ledger)
     yield from take_or_pay(case, ledger)
     yield from provider_share(case, ledger)
-    yield from resilience(case)
+    yield from resilience(case, sources)
     yield from carbon(case, ledger)
     yield from cost_table(case, ledger)
     yield from mix_table(case, ledger)
-    yield from power_table(case)
+    yield from power_table(case, sources)
     yield from claimed_totals(case, ledger, totals, claimed)
 
 
@@ -119,16 +136,18 @@ def window(case: Case) -> Iterator[Check]:
 
 
 def on_demand(case: Case) -> Iterator[Check]:
-    """(1)  on-demand offers have no stock: held = online = Σ_w use, nothing is added."""
+    """(1)  on-demand offers have no stock: held = online = Σ_w use (with several slices ≥ in each), nothing is added."""
+    several = len(case.world.calendar.parts) > 1
     for period in case.world.horizon:
         stocks, uses = case.plan.stock[period.index], case.plan.use[period.index]
         for key in {**stocks, **uses}:
             position, found = case.world.positions[key], stocks.get(key, NO_STOCK)
             if position.on_demand:
                 used = sum(uses.get(key, {}).values())
+                online = found.online if several else used
                 for value, limit, note in (
-                    (found.held, used, "held"),
-                    (found.online, used, "online"),
+                    (found.held, online, "held"),
+                    (found.online, online, "online"),
                     (found.added, 0.0, "added"),
                 ):
                     yield case.judge.equal("on_demand", position.label, period.label, value, limit, "rack", note=note)
@@ -162,14 +181,9 @@ def eligibility(case: Case) -> Iterator[Check]:
     for t, uses in enumerate(case.plan.use):
         for key, racks in uses.items():
             for workload, used in racks.items():
-                if not _serves(case, workload, key, t):
+                if not case.serves(workload, key, t):
                     subject = f"{workload} at {case.world.positions[key].label}"
                     yield case.judge.at_most("eligibility", subject, case.world.horizon[t].label, used, 0.0, "rack")
-
-
-def _serves(case: Case, workload: str, key: Key, t: int) -> bool:
-    position = case.world.positions[key]
-    return case.world.eligible(workload, position) and case.world.compute_of(workload, position, t) > 0
 
 
 def compute(case: Case) -> Iterator[Check]:
@@ -228,17 +242,17 @@ def build_rate(case: Case) -> Iterator[Check]:
 
 
 def power_caps(case: Case) -> Iterator[Check]:
-    """(4, 5)  Σ ρK·online ≤ power of the site, headroom of the grid, caps of country, provider and fleet. Soft caps are paid for
-    in cost.csv instead."""
+    """(5)  rated load ≤ headroom of the grid (net of what sites make themselves), caps of country, provider and fleet, in the
+    slice where it is highest. Soft caps are paid for in cost.csv instead."""
     for cap in case.world.caps:
-        if cap.price is None:
+        if cap.price is None and cap.scope != "site":
             draw = case.draw[cap.period].get((cap.scope, cap.id), 0.0)
             yield case.judge.at_most(cap.rule, cap.id or cap.scope, case.world.horizon[cap.period].label, draw, cap.limit, "MW")
 
 
 def contract_power(case: Case) -> Iterator[Check]:
-    """(5)  floor ≤ Σ ρK·online over the scope ≤ ceiling; contracts of a provider with the same scope add up day by day, the
-    lowest ceiling and the highest floor of the days count."""
+    """(5)  floor ≤ rated load over the scope ≤ ceiling in every slice; contracts of a provider with the same scope add up day by
+    day, the lowest ceiling and the highest floor of the days count."""
     groups: dict[tuple[str, frozenset[str], frozenset[str]], list[Contract]] = {}
     for contract in case.world.inputs.contracts:
         scope = contract.provider, frozenset(contract.sites), frozenset(contract.accelerators)
@@ -253,14 +267,14 @@ def contract_power(case: Case) -> Iterator[Check]:
             and (not accelerators or position.accelerator in accelerators)
         }
         for period in case.world.horizon:
-            stocks = case.plan.stock[period.index]
-            draw = sum(inside[key] * found.online for key, found in stocks.items() if key in inside)
+            slices = case.loaded[period.index].values()
+            draws = [sum(inside[key] * racks for key, racks in at.items() if key in inside) for at in slices]
             ceilings = _daily_sums([(c, c.max_power) for c in contracts], period, case.world.end)
             floors = _daily_sums([(c, c.min_power) for c in contracts], period, case.world.end)
             if ceilings:
-                yield case.judge.at_most("contract_power", subject, period.label, draw, min(ceilings), "MW")
+                yield case.judge.at_most("contract_power", subject, period.label, max(draws), min(ceilings), "MW")
             if floors:
-                yield case.judge.at_least("contract_power", subject, period.label, draw, max(floors), "MW")
+                yield case.judge.at_least("contract_power", subject, period.label, min(draws), max(floors), "MW")
 
 
 def _daily_sums(powers: Iterable[tuple[Contract, float | None]], period: Period, end: date) -> list[float]:
@@ -316,7 +330,7 @@ def offer_max(case: Case) -> Iterator[Check]:
             yield case.judge.at_most("offer_max", offer_id, period.label, held.get(offer_id, 0.0), limit, "gpu")
 
 
-# --- (10) concentration, (11) resilience --------------------------------------------------------------------------------
+# --- (10) concentration -----------------------------------------------------------------------------------------------
 
 
 def provider_share(case: Case, ledger: Ledger) -> Iterator[Check]:
@@ -339,59 +353,5 @@ def _parts(case: Case, ledger: Ledger, limit: ProviderShare, t: int) -> dict[str
     if limit.of == "spend":
         return ledger.by_provider(t)
     if limit.of == "power":
-        return {provider: mw for (scope, provider), mw in case.draw[t].items() if scope == "provider"}
+        return {provider: mw for (scope, provider), mw in case.nameplate[t].items() if scope == "provider"}
     return case.delivered(t)
-
-
-def resilience(case: Case) -> Iterator[Check]:
-    """(11)  after each loss a second dispatch (resilience.csv) of the racks held elsewhere, within site power, meets the critical
-    share of every demand: use2 only of reserved racks that are left and may serve; Σ_w use2 ≤ held; Σ ρK·use2 ≤ site power."""
-    rule, world = case.world.inputs.scenario.resilience, case.world
-    if rule is None:
-        return
-    lost_of = {key: _lost(position, rule.lose) for key, position in world.positions.items()}
-    losses = frozenset(lost_of.values())
-    holding = {key for stocks in case.plan.stock for key, found in stocks.items() if found.held > 0}
-    required = {lost_of[key] for key in holding if not world.positions[key].on_demand} or {"on-demand"}
-    used: dict[tuple[str, int], dict[Key, float]] = {}
-    served: dict[tuple[str, int, str], float] = {}
-    for row in case.plan.table("resilience"):
-        lost, workload, key, racks = row.text["lost"], row.text["workload"], row.place, row.get("racks")
-        position, label = world.positions[key], row.text["period"]
-        t, subject = world.index[label], f"without {lost}: {workload} at {position.label}"
-        if lost not in losses | {"on-demand"}:
-            yield case.judge.fault("tables", "resilience", label, f"`{lost}` is no {rule.lose} that can be lost")
-        elif position.on_demand or lost_of[key] == lost or not _serves(case, workload, key, t):
-            yield case.judge.at_most("resilience", subject, label, racks, 0.0, "rack", note="may not serve")
-        else:
-            each = world.compute_of(workload, position, t)
-            yield case.judge.equal("resilience", subject, label, row.get("compute_h100e"), each * racks, "h100e", note="compute")
-            uses = used.setdefault((lost, t), {})
-            uses[key] = uses.get(key, 0.0) + racks
-            served[lost, t, workload] = served.get((lost, t, workload), 0.0) + each * racks
-    for lost in sorted(required | {lost for lost, _ in used}):  # what holds no racks takes none along
-        for period in world.horizon:
-            t = period.index
-            yield from _second_dispatch(case, lost, period, used.get((lost, t), {}))
-            for workload, w in world.workloads.items():
-                needed = w.critical * case.demand(workload, t)
-                if needed > 0:
-                    got, subject = served.get((lost, t, workload), 0.0), f"without {lost}: {workload}"
-                    yield case.judge.at_least("resilience", subject, period.label, got, needed, "h100e")
-
-
-def _lost(position: Position, what: str) -> str:
-    return {"provider": position.provider, "site": position.site.id, "country": position.country}[what]
-
-
-def _second_dispatch(case: Case, lost: str, period: Period, uses: Mapping[Key, float]) -> Iterator[Check]:
-    """Racks used after a loss are held, and their site can power them."""
-    draw: dict[str, float] = {}
-    for key, racks in uses.items():
-        position, found = case.world.positions[key], case.plan.stock[period.index].get(key, NO_STOCK)
-        subject = f"without {lost}: {position.label}"
-        yield case.judge.at_most("resilience", subject, period.label, racks, found.held, "rack", note="use ≤ held")
-        draw[position.site.id] = draw.get(position.site.id, 0.0) + position.mw * racks
-    for site, mw in draw.items():
-        limit = case.world.site_power[site][period.index]
-        yield case.judge.at_most("resilience", f"without {lost}: {site}", period.label, mw, limit, "MW", note="site power")
