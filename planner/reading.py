@@ -32,6 +32,7 @@ MERGED_BY = ROW_KEYS | {"route": ("workload", "site", "provider", "country")}  #
 KEYED = {("limits", name) for name in ("national_share", "country_power", "provider_power", "budget", "carbon")} | {
     ("money", "rates")
 }
+ENERGY = ("slices", "shapes", "power_sources")  # read where a scenario has an [energy] section: nothing else needs them
 PROVENANCE = ("source", "confidence", "note")
 SET = "--set "
 
@@ -146,17 +147,29 @@ def read(name: str, overrides: Sequence[str] = ()) -> Document:
     for folder, folder_shown in _folders(root, reading):
         for table in TABLES.values():
             file = folder / f"{table.name}.csv"
-            if file.is_file():
+            if file.is_file() and ("energy" in root.value or table.name not in ENERGY):
                 _merge_rows(table, raw[table.name], _csv_rows(table, file, f"{folder_shown}/{file.name}", reading, currencies))
     for singular, table in SINGULAR.items():
         if singular in root.value:
             _merge_rows(table, raw[table.name], _inline_rows(root.value[singular], table, reading))
     sections = {key: node for key, node in root.value.items() if key not in SINGULAR}
     scenario = _validate(Scenario, Node(sections, root.where), currencies, reading, known=[*SINGULAR])
+    raw["shapes"] = _named_shapes(raw, root)
     rows = {name: _records(TABLES[name], raw[name], currencies, reading) for name in TABLES}
     if reading.findings or scenario is None:
         raise InputFault(reading.findings)
     return Document(Path(shown).stem, root, scenario, rows, tuple(reading.files.values()), currencies)
+
+
+def _named_shapes(raw: RawTables, root: Node) -> list[RawRow]:
+    """The rows of shapes that anything names: a shape has hundreds of rows, and most are not used by a scenario."""
+    columns = ("price_shape", "carbon_shape", "shape")
+    names = {str(row.cells[c].value) for table in ("grids", "power_sources") for row in raw[table] for c in columns if c in row.cells}
+    workloads = root.find(("workload",)).value
+    for row in workloads if isinstance(workloads, list) else ():
+        if isinstance(row.value, dict) and "demand_shape" in row.value:
+            names.add(str(row.value["demand_shape"].value))
+    return [row for row in raw["shapes"] if row.inline or ("id" in row.cells and str(row.cells["id"].value) in names)]
 
 
 def read_tables(folders: Iterable[tuple[Path, str]]) -> tuple[Mapping[str, tuple[Record, ...]], tuple[Source, ...]]:

@@ -1,39 +1,44 @@
 """A second formulation of the planning LP, written from design.md section 7 and for tests only.
 
 It shares the records and the calendar with the planner and nothing else: full index, nothing merged, nothing left out, one
-variable for every (workload, site, offer row, period). What the data forbid is a variable with the upper bound 0. Money is in
-million USD inside. A place is a pair (site id, number of the offer row in `Inputs.offers`): rows of one offer id with different
-`from` are tranches with their own price and term. It knows no whole racks and no slices, and explains nothing.
+variable for every (workload, site, offer row, period, slice). What the data forbid is a variable with the upper bound 0. Money
+is in million USD inside. A place is a pair (site id, number of the offer row in `Inputs.offers`): rows of one offer id with
+different `from` are tranches with their own price and term. Slices, loads and power sources (section 10) are in
+tests/oracle_energy.py. It knows no whole racks and explains nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Any
-
-import numpy as np
-from scipy.optimize import linprog  # type: ignore[import-untyped]
-from scipy.sparse import coo_array  # type: ignore[import-untyped]
 
 from planner.fields import Limit
 from planner.horizon import Period, Series, add_months
 from planner.inputs import Inputs
 from planner.profiles import Accelerator, Contract, ExportRule, Licence, Offer, Site
 from planner.scenario import Workload
+from tests import oracle_energy as energy
+from tests.oracle_lp import (
+    DAYS_PER_YEAR,
+    HOURS_PER_YEAR,
+    MILLION,
+    ONE_DAY,
+    Expression,
+    Key,
+    Program,
+    common_days,
+    days_of,
+    holds,
+    times,
+    total,
+)
 
-Key = tuple[Any, ...]
-Expression = list[tuple[float, Key]]
 Place = tuple[str, int]
-MILLION = 1e6
-HOURS_PER_YEAR = 8766.0
-DAYS_PER_YEAR = 365.25
-ONE_DAY = timedelta(days=1)
 BOUND_TOLERANCE = 1e-9
-TIGHT = {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9}
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,9 @@ def build(inputs: Inputs, net_max_share: bool = False) -> Program:
     shipments(world, program)
     capacity(world, program)
     demand(world, program)
+    energy.sources(world, program)
+    energy.batteries(world, program)
+    energy.balance(world, program)
     site_power(world, program)
     build_rate(world, program)
     power_caps(world, program)
@@ -98,79 +106,15 @@ def build(inputs: Inputs, net_max_share: bool = False) -> Program:
 def goal_of(world: World) -> Expression:
     """The objective when it is not cost: peak [MW], energy [MWh], carbon [t], unserved [h100e*h] or the scale of demand."""
     name = world.scenario.objective.name
-    cells = [(p, t) for p in world.places for t in world.periods]
     if name == "peak_power":
         return [(1.0, ("peak",))]
     if name == "energy":
-        return total(world.energy(p, t) for p, t in cells)
+        return total(world.energy(p, t) for p in world.places for t in world.periods)
     if name == "carbon":
-        return total(times(world.carbon(p, t), world.energy(p, t)) for p, t in cells)
+        return total(energy.carbon(world, s, t) for s in world.inputs.sites for t in world.periods)
     if name == "unserved":
-        return [(t.hours, ("unserved", w.id, t.index)) for w in world.scenario.workload for t in world.periods]
+        return total(world.unserved(w, t) for w in world.scenario.workload for t in world.periods)
     return [(1.0, ("scale",))]
-
-
-# --- a sparse LP by names ---------------------------------------------------------------------------------------------
-
-
-class Program:
-    """Variables (not negative) and rows by key, as COO arrays; a key may be used once."""
-
-    def __init__(self) -> None:
-        self.columns: dict[Key, int] = {}
-        self.upper: list[float] = []
-        self.rows: dict[bool, dict[Key, tuple[Expression, float]]] = {True: {}, False: {}}  # equalities; at most
-        self.costs: Expression = []  # million USD
-
-    def variable(self, key: Key, upper: float = math.inf) -> Expression:
-        assert key not in self.columns, f"variable {key} stands twice"
-        self.columns[key] = len(self.columns)
-        self.upper.append(upper)
-        return [(1.0, key)]
-
-    def equal(self, key: Key, left: Expression, right: float) -> None:
-        self._row(True, key, left, right)
-
-    def at_most(self, key: Key, left: Expression, right: float) -> None:
-        self._row(False, key, left, right)
-
-    def at_least(self, key: Key, left: Expression, right: float) -> None:
-        self._row(False, key, times(-1.0, left), -right)
-
-    def _row(self, equality: bool, key: Key, left: Expression, right: float) -> None:
-        assert not any(key in rows for rows in self.rows.values()), f"row {key} stands twice"
-        self.rows[equality][key] = (left, right)
-
-    def _matrix(self, rows: Mapping[Key, tuple[Expression, float]]) -> tuple[Any, Any]:
-        entries = [(i, self.columns[key], value) for i, (left, _) in enumerate(rows.values()) for value, key in left]
-        at = np.array([(i, j) for i, j, _ in entries], dtype=int).reshape(-1, 2)
-        values = np.array([value for _, _, value in entries], dtype=float)
-        matrix = coo_array((values, (at[:, 0], at[:, 1])), shape=(len(rows), len(self.columns))).tocsr()
-        return matrix, np.array([right for _, right in rows.values()], dtype=float)
-
-    def minimise(self, goal: Expression) -> tuple[str, float, dict[Key, float]]:
-        """Status, least value of `goal`, and the value of every variable."""
-        costs = np.zeros(len(self.columns))
-        for value, key in goal:
-            costs[self.columns[key]] += value
-        a_eq, b_eq = self._matrix(self.rows[True])
-        a_ub, b_ub = self._matrix(self.rows[False])
-        bounds = np.column_stack([np.zeros(len(self.upper)), self.upper])
-        for options in (TIGHT, {**TIGHT, "presolve": False}):
-            result = linprog(costs, a_ub, b_ub, a_eq, b_eq, bounds, method="highs", options=options)
-            if result.status == 0:
-                return "optimal", float(result.fun), dict(zip(self.columns, result.x, strict=True))
-            if result.status in (2, 3):
-                return {2: "infeasible", 3: "unbounded"}[result.status], math.nan, {}
-        raise RuntimeError(f"HiGHS gave up: {result.message}")
-
-
-def times(factor: float, expression: Expression) -> Expression:
-    return [(factor * value, key) for value, key in expression]
-
-
-def total(expressions: Iterable[Expression]) -> Expression:
-    return [term for expression in expressions for term in expression]
 
 
 # --- what the data mean -----------------------------------------------------------------------------------------------
@@ -180,18 +124,6 @@ def series(rows: Iterable[Any], column: str) -> Series | None:
     """A column of dated rows as steps; blank cells change nothing."""
     points = [(row.from_, getattr(row, column)) for row in rows if getattr(row, column) is not None]
     return Series(tuple(sorted(points, key=lambda point: point[0] or date.min))) if points else None
-
-
-def holds(first: date | None, last: date | None, day: date) -> bool:
-    return (first or date.min) <= day <= (last or date.max)
-
-
-def days_of(t: Period) -> Iterator[date]:
-    return (t.first + i * ONE_DAY for i in range(t.days))
-
-
-def common_days(first: date, last: date, other_first: date, other_last: date) -> int:
-    return max(0, (min(last, other_last) - max(first, other_first)).days + 1)
 
 
 @dataclass(frozen=True)
@@ -226,6 +158,11 @@ class World:
         self.years = sorted({t.year for t in self.periods})
         self.origin, self.last_day = self.periods[0].first, self.periods[-1].last
         self.rate = self.scenario.money.discount_rate
+        self.clock = energy.Clock(inputs)
+        self.sources = energy.Sources(self)
+        self._served: dict[Key, float] = {}
+        fixed = [p for p, position in self.places.items() if position.offer.energy == "included" and self.sources.at(p[0])]
+        assert not fixed, f"offers with energy included at sites with power sources: {fixed}"
 
     # time and money
 
@@ -302,6 +239,12 @@ class World:
 
     def served(self, w: Workload, p: Place, t: Period) -> float:
         """h100e per rack in use: u G E, 0 where the workload may not be served (N3, N5)."""
+        key = (w.id, *p, t.index)
+        if key not in self._served:
+            self._served[key] = self._yield(w, p, t)
+        return self._served[key]
+
+    def _yield(self, w: Workload, p: Place, t: Period) -> float:
         position = self.places[p]
         site, machine = position.site, position.accelerator
         wanted = ((w.countries, site.country), (w.providers, site.provider), (w.sites, site.id), (w.accelerators, machine.id))
@@ -342,48 +285,97 @@ class World:
         return 0.0 if t.index else self.fleet(p, t)
 
     def draw(self, p: Place, t: Period) -> Expression:
-        """MW at the facility."""
+        """MW at the facility when all that is online runs."""
         return [(self.places[p].power, ("online", *p, t.index))]
 
-    def energy(self, p: Place, t: Period) -> Expression:
-        """MWh: pue_energy K average_load h per rack online (N4)."""
+    def drawing(self, factor: float, p: Place, t: Period, k: int) -> Expression:
+        """factor (idle online + (1 - idle) run) (E3)."""
+        idle = self.places[p].accelerator.idle_load
+        return times(factor, [(idle, ("online", *p, t.index)), (1 - idle, ("run", *p, t.index, k))])
+
+    def rated(self, p: Place, t: Period, k: int) -> Expression:
+        """MW at the facility in a slice at rated power."""
+        return self.drawing(self.places[p].power, p, t, k)
+
+    def load(self, p: Place, t: Period, k: int) -> Expression:
+        """MW at the facility in a slice at average load, by the PUE for energy (N4)."""
         site, machine = self.places[p].site, self.places[p].accelerator
         pue = site.pue if site.pue_energy is None else site.pue_energy
-        return [(pue * machine.rack_power * machine.average_load * t.hours, ("online", *p, t.index))]
+        return self.drawing(pue * machine.rack_power * machine.average_load, p, t, k)
 
-    def of_grid(self, p: Place, name: str, t: Period) -> float:
-        values = series(self.inputs.grids[self.places[p].site.grid], name)
-        return 0.0 if values is None else values.mean(t)
+    def energy(self, p: Place, t: Period) -> Expression:
+        """MWh."""
+        return total(times(self.clock.hours(t, k), self.load(p, t, k)) for k in self.clock.of(t))
 
-    def carbon(self, p: Place, t: Period) -> float:
-        return self.of_grid(p, "carbon", t)
+    def use(self, w: Workload, p: Place, t: Period, k: int) -> Expression:
+        return [(1.0, ("use", w.id, *p, t.index, k))]
+
+    def used(self, p: Place, t: Period, k: int) -> Expression:
+        """Racks in use over all workloads."""
+        return total(self.use(w, p, t, k) for w in self.scenario.workload)
+
+    def site_power(self, s: str, t: Period) -> float | None:
+        """available x mean power of a period, its rows shifted by the delay; None at a cloud region (N13)."""
+        rows = self.inputs.site_power.get(s)
+        if rows is None:
+            return None
+        site = self.inputs.sites[s]
+        points = sorted((add_months(row.from_, site.delay), row.power) for row in rows)
+        return site.available * Series(tuple(points)).mean(t)
+
+    @cached_property
+    def metered(self) -> dict[str, list[Place]]:
+        """The places of every site that pay for their energy."""
+        found: dict[str, list[Place]] = {s: [] for s in self.inputs.sites}
+        for p, position in self.places.items():
+            if position.offer.energy == "metered":
+                found[p[0]].append(p)
+        return found
+
+    def of_grid(self, s: str, name: str, t: Period, k: int) -> float:
+        """Price or carbon of a site's grid: mean of the period x mean of the shape on the slice (E2)."""
+        rows = self.inputs.grids[self.inputs.sites[s].grid]
+        values = series(rows, name)
+        shape = next((getattr(row, f"{name}_shape") for row in rows if getattr(row, f"{name}_shape") is not None), None)
+        return 0.0 if values is None else values.mean(t) * self.clock.shape(shape, t, k)
+
+    def price(self, s: str, t: Period, k: int) -> float:
+        return self.of_grid(s, "price", t, k)
 
     def rent(self, p: Place, t: Period) -> Expression:
-        """Million USD of rent and metered energy: what counts towards a contract."""
+        """Million USD without energy."""
         position = self.places[p]
-        rent = times(position.gpus * position.offer.price * t.hours / MILLION, self.held(p, t))
-        if position.offer.energy == "included":
-            return rent
-        return rent + times(self.of_grid(p, "price", t) / MILLION, self.energy(p, t))
+        return times(position.gpus * position.offer.price * t.hours / MILLION, self.held(p, t))
+
+    def counted(self, p: Place, t: Period) -> Expression:
+        """Million USD that count towards a contract: rent, and metered energy where it comes from the grid alone (E11)."""
+        return self.rent(p, t) + ([] if self.sources.managed(p[0]) else energy.metered_cost(self, p, t))
 
     def capital(self, p: Place, t: Period) -> Expression:
         """Million USD of annuities."""
         return times(self.annuity(p) * t.hours, self.held(p, t))
 
-    def spend(self, p: Place, t: Period) -> Expression:
-        return self.rent(p, t) + self.capital(p, t)
+    def spend(self, s: str, t: Period) -> Expression:
+        """Million USD of a site: rent, annuities, energy."""
+        return total(self.rent(p, t) + self.capital(p, t) for p in self.places if p[0] == s) + energy.cost(self, s, t)
 
     def delivered(self, p: Place, t: Period) -> Expression:
-        """h100e over all workloads."""
-        return [(self.served(w, p, t), ("use", w.id, *p, t.index)) for w in self.scenario.workload]
+        """h100e over all workloads, mean over the hours of the period."""
+        cells = [(w, k) for w in self.scenario.workload for k in self.clock.of(t)]
+        return total(times(self.served(w, p, t) * self.clock.hours(t, k) / t.hours, self.use(w, p, t, k)) for w, k in cells)
+
+    def unserved(self, w: Workload, t: Period) -> Expression:
+        """h100e x h."""
+        slots = self.clock.slots(w.flexible, t)
+        return [(self.clock.length(t, slot), ("unserved", w.id, t.index, n)) for n, slot in enumerate(slots)]
 
     def route_cost(self, p: Place, t: Period) -> Expression:
         """Million USD."""
-        site = self.places[p].site
-        prices = {w.id: sum(route.cost for route in self.routes(w, site)) for w in self.scenario.workload}
-        return [
-            (self.served(w, p, t) * prices[w.id] * t.hours / MILLION, ("use", w.id, *p, t.index)) for w in self.scenario.workload
-        ]
+        found: Expression = []
+        for w in self.scenario.workload:
+            price = sum(route.cost for route in self.routes(w, self.places[p].site)) * self.served(w, p, t) / MILLION
+            found += total(times(price * self.clock.hours(t, k), self.use(w, p, t, k)) for k in self.clock.of(t))
+        return found
 
     # export rules
 
@@ -496,25 +488,30 @@ class World:
 
 
 def variables(world: World, program: Program) -> None:
-    """add, held, online, use, new, rise (held going up, per place), unserved, scale; forbidden ones are bounded by 0."""
-    scenario = world.scenario
+    """add, held, online, run, use, new, rise (held going up, per place), unserved, scale; forbidden ones are bounded by 0."""
+    scenario, clock = world.scenario, world.clock
+    energy.variables(world, program)
     for t in world.periods:
         for p, position in world.places.items():
             regime = world.regime(position.site, position.accelerator, t)
             open_ = world.window(p, t) and (position.reserved or regime == "permit")
             usable = position.reserved or open_
             program.variable(("add", *p, t.index), math.inf if position.reserved and open_ else 0.0)
-            program.variable(("held", *p, t.index))
+            program.variable(("held", *p, t.index), math.inf if usable else 0.0)
             program.variable(("online", *p, t.index))
             program.variable(("rise", *p, t.index))
-            for w in scenario.workload:
-                program.variable(("use", w.id, *p, t.index), math.inf if usable and world.served(w, p, t) > 0 else 0.0)
+            for k in clock.of(t):
+                program.variable(("run", *p, t.index, k))
+                for w in scenario.workload:
+                    able = usable and world.served(w, p, t) > 0
+                    program.variable(("use", w.id, *p, t.index, k), math.inf if able else 0.0)
         for s, a in world.stocks:
             regime = world.regime(world.inputs.sites[s], world.inputs.accelerators[a][0], t)
             program.variable(("new", s, a, t.index), 0.0 if regime == "prohibit" else math.inf)
         for w in scenario.workload:
             allowed = w.unserved is not None and scenario.objective.name in ("cost", "unserved")
-            program.variable(("unserved", w.id, t.index), math.inf if allowed else 0.0)
+            for n in range(len(clock.slots(w.flexible, t))):
+                program.variable(("unserved", w.id, t.index, n), math.inf if allowed else 0.0)
     program.variable(("peak",))
     program.variable(("scale",))
     if scenario.objective.name != "demand_scale":
@@ -525,16 +522,18 @@ def variables(world: World, program: Program) -> None:
 
 
 def stock(world: World, program: Program) -> None:
-    """(1)  held_t = fleet_t + sum of add over the periods whose term still runs; on demand held = online = sum_w use."""
+    """(1)  held_t = fleet_t + sum of add over the periods whose term still runs; on demand held = online (= sum_w use, E3)."""
     for p, position in world.places.items():
         for t in world.periods:
             if position.reserved:
                 running = [(-1.0, ("add", *p, n.index)) for n in world.periods if world.runs(p, n, t)]
                 program.equal(("stock", *p, t.index), world.held(p, t) + running, world.fleet(p, t))
             else:
-                used = [(-1.0, ("use", w.id, *p, t.index)) for w in world.scenario.workload]
-                program.equal(("stock", *p, t.index), world.held(p, t) + used, 0.0)
-                program.equal(("running", *p, t.index), [(1.0, ("online", *p, t.index)), *used], 0.0)
+                online: Expression = [(-1.0, ("online", *p, t.index))]
+                program.equal(("stock", *p, t.index), world.held(p, t) + online, 0.0)
+                if len(world.clock.of(t)) == 1:
+                    used = world.used(p, t, world.clock.of(t)[0])
+                    program.equal(("running", *p, t.index), used + online, 0.0)
 
 
 def shipments(world: World, program: Program) -> None:
@@ -551,41 +550,54 @@ def shipments(world: World, program: Program) -> None:
 
 
 def capacity(world: World, program: Program) -> None:
-    """(2)  sum_w use <= online <= held"""
+    """(2)  sum_w use <= run <= online <= held, use and run in every slice"""
     for p in world.places:
         for t in world.periods:
             online: Expression = [(-1.0, ("online", *p, t.index))]
-            used: Expression = [(1.0, ("use", w.id, *p, t.index)) for w in world.scenario.workload]
-            program.at_most(("in_use", *p, t.index), used + online, 0.0)
             program.at_least(("powered", *p, t.index), world.held(p, t) + online, 0.0)
+            for k in world.clock.of(t):
+                run: Expression = [(1.0, ("run", *p, t.index, k))]
+                program.at_most(("in_use", *p, t.index, k), world.used(p, t, k) + times(-1.0, run), 0.0)
+                program.at_most(("run", *p, t.index, k), run + online, 0.0)
+
+
+def asked(world: World, w: Workload, t: Period, slot: list[int]) -> float:
+    """h100e: mean over a slot of demand x shape."""
+    shape = sum(world.clock.share(t, k, slot) * world.clock.shape(w.demand_shape, t, k) for k in slot)
+    return w.demand.mean(t) * shape
 
 
 def demand(world: World, program: Program) -> None:
-    """(3)  sum u G E use + unserved = D scale"""
+    """(3)  mean over the slot of sum u G E use + unserved = D shape scale (E16)"""
+    clock = world.clock
     for w in world.scenario.workload:
         for t in world.periods:
-            left: Expression = [(world.served(w, p, t), ("use", w.id, *p, t.index)) for p in world.places]
-            left += [(1.0, ("unserved", w.id, t.index)), (-w.demand.mean(t), ("scale",))]
-            program.equal(("demand", w.id, t.index), left, 0.0)
-
-
-def power_of_site(world: World, s: str, t: Period) -> float | None:
-    """available x mean power of a period, its rows shifted by the delay; None at a cloud region (N13)."""
-    rows = world.inputs.site_power.get(s)
-    if rows is None:
-        return None
-    site = world.inputs.sites[s]
-    points = sorted((add_months(row.from_, site.delay), row.power) for row in rows)
-    return site.available * Series(tuple(points)).mean(t)
+            for n, slot in enumerate(clock.slots(w.flexible, t)):
+                left: Expression = [(1.0, ("unserved", w.id, t.index, n)), (-asked(world, w, t, slot), ("scale",))]
+                for k in slot:
+                    share = clock.share(t, k, slot)
+                    left += total(times(share * world.served(w, p, t), world.use(w, p, t, k)) for p in world.places)
+                program.equal(("demand", w.id, t.index, n), left, 0.0)
 
 
 def site_power(world: World, program: Program) -> None:
-    """(4)  sum_o pue K online <= available P"""
+    """(4)  sum_o pue K online <= available P + firm power of own sources;  oversubscribed, in every slice:
+    rated load <= available P + what the sources make available (E6)
+    """
+    oversubscribe = world.scenario.energy is not None and world.scenario.energy.oversubscribe
     for s in world.inputs.sites:
+        places = [p for p in world.places if p[0] == s]
         for t in world.periods:
-            limit = power_of_site(world, s, t)
-            if limit is not None:
-                program.at_most(("site_power", s, t.index), total(world.draw(p, t) for p in world.places if p[0] == s), limit)
+            limit = world.site_power(s, t)
+            if limit is None:
+                continue
+            if not oversubscribe:
+                left = total(world.draw(p, t) for p in places) + times(-1.0, energy.firm_power(world, s, t))
+                program.at_most(("site_power", s, t.index), left, limit)
+                continue
+            for k in world.clock.of(t):
+                left = total(world.rated(p, t, k) for p in places) + times(-1.0, energy.throttled_power(world, s, t, k))
+                program.at_most(("site_power", s, t.index, k), left, limit)
 
 
 def build_rate(world: World, program: Program) -> None:
@@ -605,7 +617,9 @@ def new_power(world: World, s: str, t: Period) -> Expression:
 
 
 def power_caps(world: World, program: Program) -> None:
-    """(5)  sum pue K online over a grid, country, provider or the fleet <= limit (+ overshoot, priced per MW and year)"""
+    """(5)  rated load of a country, provider or the fleet in every slice <= limit (+ overshoot, priced per MW and year);
+    on a grid what it has to carry: rated load less the power of own sources (E6)
+    """
     limits = world.scenario.limits
     for t in world.periods:
         for g in {site.grid for site in world.inputs.sites.values()}:
@@ -641,12 +655,16 @@ def cap(world: World, program: Program, key: Key, t: Period, covers: Any, limit:
     """One power cap of one period, over the sites it covers."""
     if limit is None:
         return
-    left = total(world.draw(p, t) for p, position in world.places.items() if covers(position.site))
+    over: Expression = []
     if price is not None:
         over = program.variable(("over", *key, t.index))
-        left = left + times(-1.0, over)
         program.costs += times(price * t.hours / HOURS_PER_YEAR * world.discount(t) / MILLION, over)
-    program.at_most(("cap", *key, t.index), left, limit)
+    for k in world.clock.of(t):
+        left = total(world.rated(p, t, k) for p, position in world.places.items() if covers(position.site))
+        if key[0] == "grid":
+            own = total(energy.own_power(world, s, t, k) for s, site in world.inputs.sites.items() if covers(site))
+            left = left + times(-1.0, own)
+        program.at_most(("cap", *key, t.index, k), left + times(-1.0, over), limit)
 
 
 def national_cap(world: World, country: str, limit: Limit, t: Period) -> float | None:
@@ -664,19 +682,20 @@ def national_cap(world: World, country: str, limit: Limit, t: Period) -> float |
 
 
 def contract_power(world: World, program: Program) -> None:
-    """(5)  floor <= sum pue K online <= ceiling, where running contracts with the same scope add up day by day (N10)"""
+    """(5)  floor <= rated load in every slice <= ceiling, where running contracts with the same scope add up day by day (N10)"""
     scopes: dict[Key, list[Contract]] = {}
     for contract in world.inputs.contracts:
         scopes.setdefault((contract.provider, frozenset(contract.sites), frozenset(contract.accelerators)), []).append(contract)
     for number, contracts in enumerate(scopes.values()):
         for t in world.periods:
-            left = total(world.draw(p, t) for p in world.places if world.in_scope(contracts[0], p))
             ceiling = min(daily_sums(world, contracts, "max_power", t), default=None)
             floor = max(daily_sums(world, contracts, "min_power", t), default=None)
-            if ceiling is not None:
-                program.at_most(("ceiling", number, t.index), left, ceiling)
-            if floor is not None:
-                program.at_least(("floor", number, t.index), left, floor)
+            for k in world.clock.of(t):
+                left = total(world.rated(p, t, k) for p in world.places if world.in_scope(contracts[0], p))
+                if ceiling is not None:
+                    program.at_most(("ceiling", number, t.index, k), left, ceiling)
+                if floor is not None:
+                    program.at_least(("floor", number, t.index, k), left, floor)
 
 
 def daily_sums(world: World, contracts: list[Contract], name: str, t: Period) -> list[float]:
@@ -857,7 +876,7 @@ def commitments(world: World) -> list[tuple[Contract, int | None, float]]:
 
 
 def take_or_pay(world: World, program: Program) -> None:
-    """(9)  sum allotted + shortfall >= committed;  allotted_c <= f_c rent;  sum_c allotted <= rent, energy included"""
+    """(9)  sum allotted + shortfall >= committed;  allotted_c <= f_c rent;  sum_c allotted <= rent and energy that count"""
     committed = commitments(world)
     contracts = {contract.id: contract for contract, _, _ in committed}
     for p, position in world.places.items():
@@ -870,10 +889,10 @@ def take_or_pay(world: World, program: Program) -> None:
                     continue
                 share = program.variable(("allotted", contract.id, *p, t.index))
                 allotted += share
-                most = times(-days / t.days, world.rent(p, t))
+                most = times(-days / t.days, world.counted(p, t))
                 program.at_most(("allotted_most", contract.id, *p, t.index), share + most, 0.0)
             if allotted:
-                program.at_most(("allotted_once", *p, t.index), allotted + times(-1.0, world.rent(p, t)), 0.0)
+                program.at_most(("allotted_once", *p, t.index), allotted + times(-1.0, world.counted(p, t)), 0.0)
     for contract, year, amount in committed:
         short = program.variable(("shortfall", contract.id, year))
         cells = [("allotted", contract.id, *p, t.index) for p in world.places for t in world.periods if year in (None, t.year)]
@@ -893,6 +912,7 @@ def budgets(world: World, program: Program) -> None:
     for limit, years, key in bounds:
         left: Expression = []
         for t in (t for t in world.periods if t.year in years):
+            left += total(energy.cost(world, s, t) for s in world.inputs.sites) + energy.common_cost(world, t)
             for p, position in world.places.items():
                 rise: Expression = [(position.offer.capex / MILLION, ("rise", *p, t.index))]
                 capital = rise if limits.budget_basis == "cash" else world.capital(p, t)
@@ -918,26 +938,32 @@ def yearly_limit(
 
 
 def carbon_caps(world: World, program: Program) -> None:
-    """(12)  sum energy x carbon of a year <= cap (+ overshoot)"""
+    """(12)  carbon of a year <= cap (+ overshoot)"""
     for name, limit in world.scenario.limits.carbon.items():
         year = int(name)
         if year in world.years:
-            cells = [(p, t) for p in world.places for t in world.periods if t.year == year]
-            left = total(times(world.carbon(p, t), world.energy(p, t)) for p, t in cells)
+            cells = [(s, t) for s in world.inputs.sites for t in world.periods if t.year == year]
+            left = total(energy.carbon(world, s, t) for s, t in cells)
             yearly_limit(world, program, ("carbon", name), left, limit, [year], 1.0, 1.0)
 
 
 def provider_shares(world: World, program: Program) -> None:
     """(10)  min x total <= a provider's compute, power or spend <= max x total, in every period that the limit touches"""
-    measure = {"compute": world.delivered, "power": world.draw, "spend": world.spend}
+
+    def measure(of: str, s: str, t: Period) -> Expression:
+        if of == "spend":
+            return world.spend(s, t)
+        return total((world.delivered if of == "compute" else world.draw)(p, t) for p in world.places if p[0] == s)
+
     for number, share in enumerate(world.scenario.limits.provider_share):
         for t in world.periods:
             if not common_days(share.from_ or date.min, share.to or date.max, t.first, t.last):
                 continue
-            own = total(
-                measure[share.of](p, t) for p, position in world.places.items() if position.site.provider == share.provider
-            )
-            whole = total(measure[share.of](p, t) for p in world.places)
+            sites = world.inputs.sites.items()
+            own = total(measure(share.of, s, t) for s, site in sites if site.provider == share.provider)
+            whole = total(measure(share.of, s, t) for s, _ in sites)
+            if share.of == "spend":
+                whole += energy.common_cost(world, t)
             if share.max is not None:
                 program.at_most(("share_max", number, t.index), own + times(-share.max, whole), 0.0)
             if share.min is not None:
@@ -945,10 +971,12 @@ def provider_shares(world: World, program: Program) -> None:
 
 
 def resilience(world: World, program: Program) -> None:
-    """(11)  without what is lost: online2 <= held, sum_w use2 <= online2, site power, sum u G E use2 >= critical D scale"""
+    """(11)  without what is lost: online2 <= held, site power and firm power;  in every slice sum_w use2 <= online2;
+    mean over every slot of sum u G E use2 >= critical D shape scale (E10)
+    """
     if world.scenario.resilience is None:
         return
-    lose = world.scenario.resilience.lose
+    lose, clock = world.scenario.resilience.lose, world.clock
 
     def part(p: Place) -> str:
         site = world.places[p].site
@@ -959,39 +987,46 @@ def resilience(world: World, program: Program) -> None:
         for t in world.periods:
             for p in left:
                 online = program.variable(("online2", lost, *p, t.index))
-                used = [(world.served(w, p, t), ("use2", lost, w.id, *p, t.index)) for w in world.scenario.workload]
-                for served, key in used:
-                    program.variable(key, math.inf if served > 0 else 0.0)
                 program.at_least(("held2", lost, *p, t.index), world.held(p, t) + times(-1.0, online), 0.0)
-                program.at_most(("in_use2", lost, *p, t.index), [(1.0, key) for _, key in used] + times(-1.0, online), 0.0)
+                for k in clock.of(t):
+                    used: Expression = []
+                    for w in world.scenario.workload:
+                        able = world.served(w, p, t) > 0
+                        used += program.variable(("use2", lost, w.id, *p, t.index, k), math.inf if able else 0.0)
+                    program.at_most(("in_use2", lost, *p, t.index, k), used + times(-1.0, online), 0.0)
             for s in {p[0] for p in left}:
-                limit = power_of_site(world, s, t)
+                limit = world.site_power(s, t)
                 assert limit is not None
                 draw: Expression = [(world.places[p].power, ("online2", lost, *p, t.index)) for p in left if p[0] == s]
-                program.at_most(("site_power2", lost, s, t.index), draw, limit)
+                firm = energy.firm_power(world, s, t)
+                program.at_most(("site_power2", lost, s, t.index), draw + times(-1.0, firm), limit)
             for w in world.scenario.workload:
-                served_: Expression = [(world.served(w, p, t), ("use2", lost, w.id, *p, t.index)) for p in left]
-                need: Expression = [(-w.critical * w.demand.mean(t), ("scale",))]
-                program.at_least(("critical", lost, w.id, t.index), served_ + need, 0.0)
+                for n, slot in enumerate(clock.slots(w.flexible, t)):
+                    need: Expression = [(-w.critical * asked(world, w, t, slot), ("scale",))]
+                    for k in slot:
+                        share = clock.share(t, k, slot)
+                        need += [(share * world.served(w, p, t), ("use2", lost, w.id, *p, t.index, k)) for p in left]
+                    program.at_least(("critical", lost, w.id, t.index, n), need, 0.0)
 
 
 # --- objective --------------------------------------------------------------------------------------------------------
 
 
 def peak(world: World, program: Program) -> None:
-    """peak >= sum pue K online in every period"""
+    """peak >= rated load of the fleet in every slice"""
     for t in world.periods:
-        left = total(world.draw(p, t) for p in world.places)
-        program.at_most(("peak", t.index), [*left, (-1.0, ("peak",))], 0.0)
+        for k in world.clock.of(t):
+            left = total(world.rated(p, t, k) for p in world.places)
+            program.at_most(("peak", t.index, k), [*left, (-1.0, ("peak",))], 0.0)
 
 
 def running_cost(world: World) -> Expression:
     """sum_t delta_t (spend + routes + unserved x price x h)  [million USD]; shortfalls and overshoots are added by their rules"""
     found: Expression = []
     for t in world.periods:
-        paid = total(world.spend(p, t) + world.route_cost(p, t) for p in world.places)
-        missing: Expression = [
-            ((w.unserved or 0.0) * t.hours / MILLION, ("unserved", w.id, t.index)) for w in world.scenario.workload
-        ]
-        found += times(world.discount(t), paid + missing)
+        paid = total(world.spend(s, t) for s in world.inputs.sites) + energy.common_cost(world, t)
+        paid += total(world.route_cost(p, t) for p in world.places)
+        for w in world.scenario.workload:
+            paid += times((w.unserved or 0.0) / MILLION, world.unserved(w, t))
+        found += times(world.discount(t), paid)
     return found

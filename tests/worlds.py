@@ -2,7 +2,8 @@
 
 `world(seed)` is the whole scenario: no profiles, every row inline, a few sites, offers and periods, and each rule of the model
 with some probability. Numbers have few digits so that a failure can be read. Most worlds have a plan, some have none.
-`python -m tests.worlds 17` prints one.
+`energy_world(seed)` is a smaller one with slices, shapes and power sources. `python -m tests.worlds 17` prints a world,
+`python -m tests.worlds energy 17` one with energy.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ class World:
     end: date = date.min
     step: str = "quarter"
     powered: set[str] = field(default_factory=set)
+    tiny: bool = False
+
+    def most(self, count: int, tiny: int) -> int:
+        """How many there may be."""
+        return min(count, tiny) if self.tiny else count
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
@@ -115,11 +121,36 @@ def world(seed: int) -> str:
     return "\n".join([*head(w, seed), *export, *tail(w)]) + "\n"
 
 
+def energy_world(seed: int) -> str:
+    """The scenario of a seed with an [energy] section, as TOML text: slices, shapes, flexible workloads, power sources."""
+    w = World(Random(f"energy {seed}"), tiny=True)
+    horizon(w)
+    w.objective = w.rng.choice(("peak_power", "energy", "carbon", "unserved", "demand_scale")) if w.chance(0.3) else "cost"
+    places(w)
+    accelerators(w)
+    contracts(w)
+    offers(w)
+    energy = slices(w)
+    shapes(w)
+    power_sources(w)
+    fleet(w)
+    if w.chance(0.5):
+        supply(w)
+    workloads(w)
+    flexibility(w)
+    routes(w)
+    power_limits(w)
+    money_limits(w)
+    provider_shares(w)
+    export = export_control(w) if w.chance(0.3) else []
+    return "\n".join([*head(w, seed), *energy, *export, *tail(w)]) + "\n"
+
+
 def horizon(w: World) -> None:
     """2 to 6 periods, cut at odd days half of the time; at most three years."""
     w.step = w.rng.choice(("month", "quarter", "quarter", "half", "year"))
     months = MONTHS[w.step]
-    count = w.rng.randint(2, {"month": 6, "quarter": 6, "half": 5, "year": 3}[w.step])
+    count = w.rng.randint(2, w.most({"month": 6, "quarter": 6, "half": 5, "year": 3}[w.step], 3))
     begin = date(w.rng.choice((2026, 2027)), 1 + months * w.rng.randrange(12 // months), 1)
     w.start = begin + timedelta(days=w.rng.randint(1, 27)) if w.chance(0.5) else begin
     w.end = add_months(begin, months * count) - ONE_DAY
@@ -129,9 +160,9 @@ def horizon(w: World) -> None:
 
 def places(w: World) -> None:
     """Providers, countries, grids, sites and their power; a site without power is a cloud region."""
-    for i in range(w.rng.randint(1, 3)):
+    for i in range(w.rng.randint(1, w.most(3, 2))):
         w.add("provider", id=f"p{i}")
-    countries = w.rng.sample(COUNTRIES, w.rng.randint(1, 3))
+    countries = w.rng.sample(COUNTRIES, w.rng.randint(1, w.most(3, 2)))
     for c in countries:
         w.add("country", iso2=c, groups=GROUPS[c], capacity=f"{w.number(0.2, 1)} GW")
         if w.chance(0.2):
@@ -157,7 +188,7 @@ def places(w: World) -> None:
                 price=f"{w.number(low, 150, 0)} USD/MWh",
                 carbon=f"{w.number(0, 500, 0)} g/kWh",
             )
-    for i in range(w.rng.randint(1, 4)):
+    for i in range(w.rng.randint(1, w.most(4, 3))):
         provider, country = w.rng.choice(w.ids("provider")), w.rng.choice(countries)
         row = w.add(
             "site", id=f"s{i}", provider=provider, country=country, grid=f"g{country}", pue=round(w.rng.uniform(1, 1.5), 2)
@@ -186,7 +217,7 @@ def site_power(w: World, site: str) -> None:
 
 def accelerators(w: World) -> None:
     """Machines; the first serves every kind of workload, so that nothing is asked of nobody."""
-    for i in range(w.rng.randint(1, 3)):
+    for i in range(w.rng.randint(1, w.most(3, 2))):
         chips = w.rng.choice((4, 8, 16, 72))
         cells: Row = {
             "id": f"a{i}",
@@ -241,7 +272,7 @@ def contracts(w: World) -> None:
 
 def offers(w: World) -> None:
     """Reserved offers at powered sites, on-demand offers anywhere; some of them in two tranches."""
-    for i in range(w.rng.randint(1, 4)):
+    for i in range(w.rng.randint(1, w.most(4, 3))):
         site = w.all("site")[0] if i == 0 else w.rng.choice(w.all("site"))
         reserved = site["id"] in w.powered and (i == 0 or w.chance(0.8))
         cells: Row = {
@@ -328,14 +359,14 @@ def supply(w: World) -> None:
 def workloads(w: World) -> None:
     """Demands that some offer could serve; seldom without a price of the unserved where cost is the objective."""
     size = 1.0 if w.objective in ("cost", "unserved", "demand_scale") else 0.3
-    for i in range(w.rng.randint(1, 3)):
+    for i in range(w.rng.randint(1, w.most(3, 2))):
         kind = w.rng.choice(KINDS)
         pairs = [(o, s) for o in w.all("offer") for s in w.all("site") if stands(w, o, s)]
         serving = {a["id"] for a in w.all("accelerator") if f"throughput_{kind}" in a}
         offer, site = w.rng.choice([(o, s) for o, s in pairs if o["accelerator"] in serving])
         machine = next(a for a in w.all("accelerator") if a["id"] == offer["accelerator"])
         row = w.add("workload", id=f"w{i}", kind=kind, demand=w.steps(50 * size, 1500 * size, "h100e", 0))
-        if w.chance(0.92 if w.objective != "unserved" else 1):
+        if w.chance((0.82 if w.tiny else 0.92) if w.objective != "unserved" else 1):
             row["unserved"] = f"{w.number(1, 15)} USD/h100e/hour"
         if w.chance(0.2):
             row["countries"] = w.some([str(c) for c in dict.fromkeys(c["iso2"] for c in w.all("country"))], str(site["country"]))
@@ -349,7 +380,7 @@ def workloads(w: World) -> None:
             row["min_scale_up_domain"] = machine["scale_up_domain"]
         if w.chance(0.1):
             row["min_memory"] = machine["memory"]
-        if w.chance(0.4):
+        if w.chance(0.7 if w.tiny else 0.4):
             row["critical"] = w.rng.choice((0.05, 0.1, "20 %"))
 
 
@@ -475,6 +506,178 @@ def export_control(w: World) -> list[str]:
     return [*lines, ""]
 
 
+# --- energy -----------------------------------------------------------------------------------------------------------
+
+
+def cut(w: World, first: int, last: int, parts: int) -> list[list[int]]:
+    """The numbers from first to last in some parts, mostly of neighbours, around the end too."""
+    numbers = list(range(first, last + 1))
+    if w.chance(0.2):
+        w.rng.shuffle(numbers)
+    else:
+        turn = w.rng.randrange(len(numbers))
+        numbers = numbers[turn:] + numbers[:turn]
+    ends = sorted(w.rng.sample(range(1, len(numbers)), parts - 1))
+    return [sorted(numbers[i:j]) for i, j in zip([0, *ends], [*ends, len(numbers)], strict=True)]
+
+
+def cells(numbers: Sequence[int], whole: int) -> str | None:
+    """`0-5;22-23`; None for all of them."""
+    if len(numbers) == whole:
+        return None
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ";".join(str(i) if i == j else f"{i}-{j}" for i, j in runs)
+
+
+def slices(w: World) -> list[str]:
+    """1 to 6 slices: the months in parts, and the hours of each part in parts of their own; the lines of [energy]."""
+    lines = ["[energy]"]
+    if w.chance(0.85):
+        lines.append('slices = "mine"')
+        room, number = 6, 0
+        seasons = cut(w, 1, 12, w.rng.choice((1, 1, 1, 2, 2, 3)))
+        for i, months in enumerate(seasons):
+            parts = w.rng.randint(1, min(4, room - (len(seasons) - i - 1)))
+            room -= parts
+            for hours in cut(w, 0, 23, parts):
+                w.add("slice", set="mine", id=f"h{number}", months=cells(months, 12), hours=cells(hours, 24))
+                number += 1
+        if w.chance(0.2):
+            w.add("slice", set="other", id="all")
+    if w.chance(0.3):
+        lines.append("oversubscribe = true")
+    return [*lines, ""]
+
+
+def shape(w: World, name: str, low: float, high: float) -> str:
+    """A shape of a few coarse rows."""
+    for months in cut(w, 1, 12, w.rng.choice((1, 1, 2))):
+        for hours in cut(w, 0, 23, w.rng.randint(1, 4)):
+            value = round(w.rng.uniform(low, high), 1)
+            w.add("shape", id=name, months=cells(months, 12), hours=cells(hours, 24), value=value)
+    return name
+
+
+def sun(w: World, name: str) -> str:
+    w.add("shape", id=name, hours="0-5;20-23", value=0)
+    w.add("shape", id=name, hours="6-19", months="4-9", value=w.rng.choice((0.5, 0.7)))
+    w.add("shape", id=name, hours="6-19", months="1-3;10-12", value=w.rng.choice((0.2, 0.35)))
+    return name
+
+
+def shapes(w: World) -> None:
+    """Prices and carbon of the grids by hour and month, racks that idle."""
+    names: dict[tuple[str, str], str] = {}
+    for row in w.all("grid"):
+        for column, low, high in (("price", 0.2, 2.0), ("carbon", 0.3, 1.6)):
+            key = (str(row["id"]), column)
+            if key not in names and "from" not in row and w.chance(0.75):
+                names[key] = shape(w, f"{column}_{row['id']}", -0.1 if w.chance(0.1) else low, high)
+            if key in names and ("from" not in row or w.chance(0.5)):
+                row[f"{column}_shape"] = names[key]
+    idle: dict[str, float] = {a: w.rng.choice((0.2, 0.3, 0.5)) for a in w.ids("accelerator") if w.chance(0.65)}
+    for row in w.all("accelerator"):
+        if str(row["id"]) in idle:
+            row["idle_load"] = idle[str(row["id"])]
+
+
+def flexibility(w: World) -> None:
+    for row in w.all("workload"):
+        if w.chance(0.5):
+            row["demand_shape"] = shape(w, f"demand_{row['id']}", 0.4, 1.5)
+        if w.chance(0.6):
+            row["flexible"] = w.rng.choice(("day", "day", "period", "no"))
+
+
+COSTS = {  # capex USD/kW, fixed USD/kW/year, variable USD/MWh, carbon g/kWh, as (low, high)
+    "grid": ((0, 0), (0, 20), (30, 90), (100, 500)),
+    "ppa": ((0, 0), (0, 10), (20, 60), (0, 50)),
+    "solar": ((300, 900), (5, 20), (0, 0), (0, 30)),
+    "wind": ((600, 1500), (10, 40), (0, 5), (0, 15)),
+    "gas": ((400, 1200), (5, 30), (20, 70), (350, 550)),
+    "fuel_cell": ((1500, 3500), (20, 60), (50, 90), (300, 450)),
+    "nuclear": ((3000, 8000), (50, 120), (5, 15), (0, 15)),
+    "battery": ((100, 900), (2, 15), (0, 3), (0, 0)),
+}
+ABOUT_SITES = ("gas", "gas", "fuel_cell", "solar", "wind", "battery", "battery", "battery", "battery", "nuclear", "grid")
+ABOUT_GRIDS = ("ppa", "ppa", "ppa", "solar", "wind", "nuclear", "grid", "gas")
+
+
+def power_sources(w: World) -> None:
+    """Sources at some sites, whose offers are metered then, and on some grids; power that comes late and is bridged."""
+    sites = w.all("site")
+    for site in sites:
+        if not w.chance(0.55 if site is sites[0] else 0.3):
+            continue
+        metered(w, site)
+        late = site["id"] in w.powered and w.chance(0.35)
+        if late:
+            bridge(w, site)
+        for _ in range(w.rng.randint(0 if late else 1, 2)):
+            source(w, w.rng.choice(ABOUT_SITES), site=site["id"])
+    for grid in w.ids("grid"):
+        if w.chance(0.4):
+            for _ in range(w.rng.randint(1, 2)):
+                source(w, w.rng.choice(ABOUT_GRIDS), grid=grid)
+            at = [site for site in sites if site["grid"] == grid]
+            if at and w.chance(0.4):
+                metered(w, w.rng.choice(at))
+
+
+def metered(w: World, site: Row) -> None:
+    """All offers that may stand at a site are metered."""
+    for offer in w.all("offer"):
+        fits = all(name not in offer or offer[name] == site[key] for name, key in (("site", "id"), ("country", "country")))
+        if fits and offer["provider"] == site["provider"]:
+            offer["energy"] = "metered"
+
+
+def bridge(w: World, site: Row) -> None:
+    """The connection comes during the horizon; gas or fuel cells are there before it, or can be built before it."""
+    w.rows["site_power"] = [row for row in w.all("site_power") if row["site"] != site["id"]]
+    w.add("site_power", site=site["id"], from_=w.day(0.3, 0.9), power=f"{w.number(0.5, 3)} MW")
+    row = source(w, w.rng.choice(("gas", "fuel_cell")), site=site["id"])
+    row["max_build"] = f"{w.number(0.5, 2)} MW"
+    row["lifetime"] = "10 year"
+    row.pop("to", None)
+
+
+def source(w: World, kind: str, **where: Value) -> Row:
+    number = len(w.all("power_source"))
+    capex, fixed, variable, carbon = (w.number(*bounds, 0) for bounds in COSTS[kind])
+    row = w.add("power_source", id=f"{kind}{number}", kind=kind, **where)
+    if w.chance(0.9 if kind == "battery" else 0.6):
+        row["capacity"] = f"{w.number(0.1, 1.5)} MW"
+    if "capacity" not in row or w.chance(0.5):
+        row["max_build"] = f"{w.number(0.2, 2)} MW"
+        if w.chance(0.6):
+            row["lead_time"] = f"{w.rng.choice((0.1, 0.25, 0.5, 1))} year"
+    row |= {"capex": f"{capex} USD/kW", "lifetime": f"{w.rng.choice((0.3, 0.8, 2, 10, 20, 20, 20))} year"}
+    if w.chance(0.7):
+        row["fixed_om"] = f"{fixed} USD/kW/year"
+    row |= {"variable_cost": f"{variable} USD/MWh", "carbon": f"{carbon} g/kWh"}
+    if w.chance(0.2):
+        row["from"] = w.day(-0.2, 0.6)
+    if w.chance(0.15):
+        row["to"] = w.day(0.7, 1.2) + timedelta(days=31)
+    if kind == "battery":
+        row |= {"duration": f"{w.rng.choice((1, 2, 4, 8))} hour", "efficiency": w.rng.choice((0.8, 0.86, 0.95, 1))}
+    elif kind == "solar":
+        row["shape"] = sun(w, f"sun{number}")
+    elif kind == "wind" or w.chance(0.2):
+        row["shape"] = shape(w, f"of_{kind}{number}", 0.1, 1)
+    if kind != "battery" and w.chance(0.6 if "grid" in where else 0.25):
+        row["min_take"] = w.rng.choice((0.3, 0.6, "80 %", 1))
+    if w.chance(0.2):
+        row["firm"] = w.rng.choice((0, 0.2, 0.5, 0.9))
+    return row
+
+
 # --- text -------------------------------------------------------------------------------------------------------------
 
 
@@ -524,4 +727,4 @@ def inputs_of(text: str) -> Inputs:
 
 
 if __name__ == "__main__":
-    print(world(int(sys.argv[1])))
+    print((energy_world if "energy" in sys.argv else world)(int(sys.argv[-1])))
