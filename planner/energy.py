@@ -65,7 +65,7 @@ def position_bill(data: Instance, v: Variables, p: int, t: int) -> list[Term]:
 
 
 def energy_bill(data: Instance, v: Variables, t: int, provider: str | None = None) -> list[Term]:
-    """All energy of a period, and on-demand rent [million USD]; of one provider's sites, or (None) of all, grid contracts included."""
+    """All energy of a period, and on-demand rent [million USD]; of one provider's sites, or (None) of all, contracts on grids included."""
     terms = [
         term
         for position in data.positions
@@ -75,15 +75,14 @@ def energy_bill(data: Instance, v: Variables, t: int, provider: str | None = Non
     for m in data.managed:
         if provider in (None, m.site.provider):
             terms += _site_bill(data, v, m, t)
-    if provider is None:
-        for source in data.sources:
-            if source.row.grid is not None:
-                terms += _standing_bill(data, v, source, t)
+    for source in data.sources:
+        if provider in (None, source.provider):
+            terms += _standing_bill(data, v, source, t)
     return terms
 
 
 def _site_bill(data: Instance, v: Variables, m: ManagedSite, t: int) -> list[Term]:
-    """Grid power, fuel, energy bought and the cost of own sources of a managed site [million USD]."""
+    """Grid power, fuel and energy bought of a managed site [million USD]."""
     terms: list[Term] = []
     for i in data.slices.there(t):
         hours = data.slices.hours[t][i]
@@ -94,8 +93,6 @@ def _site_bill(data: Instance, v: Variables, m: ManagedSite, t: int) -> list[Ter
         for s in m.own:
             if (s, t, i) in v.generated and not data.sources[s].row.min_take:
                 terms.append((record(data.sources[s].variable * hours), v.generated[s, t, i]))
-    for s in m.own:
-        terms += _standing_bill(data, v, data.sources[s], t)
     return [(c, x) for c, x in terms if c]
 
 

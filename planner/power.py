@@ -28,6 +28,11 @@ def metered_bill(plan: Plan, p: int, t: int) -> float:
     return sum(plan.running(p, t, i) * metered[i] for i in plan.instance.slices.there(t) if metered[i])
 
 
+def firm_power(plan: Plan, site: str, t: int) -> float:
+    """What the sources of a site add to its power at rated load [MW]."""
+    return sum(source.firm * plan.there(source.index, t) for source in plan.instance.sources if source.row.site == site)
+
+
 def supply_lines(plan: Plan, m: ManagedSite, t: int, i: int) -> Iterator[SupplyLine]:
     """What carries a managed site in a slice; charging is negative."""
     data, get, hours = plan.instance, plan.sources.get, plan.instance.slices.hours[t][i]
@@ -49,7 +54,7 @@ def standing_bill(plan: Plan, s: int, t: int) -> float:
     source, there = data.sources[s], plan.there(s, t)
     bill = source.fixed[t] * there + source.annuity[t] * (there - source.capacity[t])
     if source.row.min_take:
-        bill += source.variable * (plan.sources.get(("paid", s, t), 0.0) * 1e3 - taken(plan, s, t))
+        bill += source.variable * (plan.sources.get(("paid", s, t), 0.0) * 1e3 - taken(plan, s, t))  # beyond what is taken
     return bill
 
 
@@ -69,12 +74,11 @@ def supply_bills(plan: Plan) -> Iterator[tuple[int, str, float]]:
     for t in data.times:
         for m in data.managed:
             lines = (line for i in data.slices.there(t) for line in supply_lines(plan, m, t, i))
-            bill = sum(line.cost for line in lines) + sum(standing_bill(plan, s, t) for s in m.own)
-            if bill:
+            if bill := sum(line.cost for line in lines):
                 yield t, m.site.provider, bill
         for source in data.sources:
-            if source.row.grid is not None and (bill := standing_bill(plan, source.index, t)):
-                yield t, "", bill
+            if bill := standing_bill(plan, source.index, t):
+                yield t, source.provider or "", bill
 
 
 def energy_tables(plan: Plan) -> list[Table]:

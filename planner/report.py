@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from planner.horizon import overlap_days
 from planner.inputs import Inputs
 from planner.plan import DUST, Plan
-from planner.power import energy_tables, metered_bill, supply_bills, supply_lines
+from planner.power import energy_tables, firm_power, metered_bill, supply_bills, supply_lines
 from planner.table import MILLION, Row, Table, make
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def provider_sums(plan: Plan) -> dict[tuple[int, str], _Sums]:
     for w, p, t in plan.use:
         sums[t, data.positions[p].site.provider].compute += plan.delivered(w, p, t)
     for t, provider, amount in supply_bills(plan):
-        if provider:
+        if (t, provider) in sums:
             sums[t, provider].spend += amount * MILLION
     return sums
 
@@ -208,7 +208,8 @@ def power(inputs: Inputs, plan: Plan) -> Table:
         for t, bound in enumerate(limit.limit):
             if bound is not None and limit.family in scopes:
                 key = (scopes[limit.family], limit.subject, t)
-                limits[key] = min(bound, limits.get(key, bound))
+                own = firm_power(plan, limit.subject, t) if limit.family == "site_power" else 0.0
+                limits[key] = min(bound + own, limits.get(key, bound + own))
     names: dict[str, Callable[[int], str]] = {
         "site": lambda p: data.positions[p].site.id,
         "grid": lambda p: data.positions[p].site.grid,
@@ -261,7 +262,7 @@ def draws(plan: Plan, names: Mapping[str, Callable[[int], str]]) -> dict[tuple[s
                         if scope == "grid":
                             slices[scope, place, t][i] -= own
     for key, by_slice in slices.items():
-        found[key][0] = max(by_slice.values(), default=0.0)
+        found[key][0] = max(0.0, *by_slice.values())
     return found
 
 

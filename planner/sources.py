@@ -26,6 +26,7 @@ class Source:
 
     index: int
     row: PowerSource
+    provider: str | None  # whose site it stands at; None on a grid
     capacity: Values
     availability: tuple[Values, ...]
     lives: tuple[tuple[int, ...], ...]  # what is decided in t' is there in these periods
@@ -67,6 +68,7 @@ def sources_of(inputs: Inputs, slices: Slices) -> tuple[Source, ...]:
             Source(
                 i,
                 row,
+                inputs.sites[row.site].provider if row.site else None,
                 tuple(record(row.capacity * overlap_days(row.from_, row.to, t) / t.days) for t in horizon),
                 means,
                 tuple(_life(row, t, horizon) for t in horizon) if row.max_build else (),
