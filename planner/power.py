@@ -86,9 +86,7 @@ def energy_tables(plan: Plan) -> list[Table]:
     data = plan.instance
     if len(data.slices.ids) == 1 and not data.sources:
         return []
-    made = [dispatch(plan), energy(plan)]
-    if data.throttled:
-        made.append(running(plan))
+    made = [dispatch(plan), running(plan), energy(plan)]
     return made + ([built(plan)] if data.sources else [])
 
 
@@ -128,18 +126,22 @@ def energy(plan: Plan) -> Table:
                 free = [p for p in here if name not in managed or p not in managed[name].positions]
                 when = (data.periods[t].label, data.slices.ids[i], name)
                 wue = (site.wue or 0.0) * 1e3
+                lines: dict[str, list[float]] = {}
                 if free:
                     load = sum(plan.running(p, t, i) * data.load[p] for p in free)
                     cost = sum(plan.running(p, t, i) * data.metered[p][t][i] for p in free)
                     carbon = sum(plan.running(p, t, i) * data.carbon[p][t][i] for p in free)
-                    rows.append((*when, "grid", load, load * hours, cost * MILLION, carbon, load * hours * wue))
+                    lines["grid"] = [load, cost, carbon, load * hours * wue]
                 if name in managed:
                     load = sum(plan.running(p, t, i) * data.load[p] for p in here if p in managed[name].positions)
-                    lines = [line for line in supply_lines(plan, managed[name], t, i) if abs(line.mw) > DUST]
-                    whole = sum(line.mw for line in lines if line.mw > 0)
-                    for line in lines:
+                    found = [line for line in supply_lines(plan, managed[name], t, i) if abs(line.mw) > DUST]
+                    whole = sum(line.mw for line in found if line.mw > 0)
+                    for line in found:
                         water = line.water + (max(line.mw, 0.0) / whole * load * hours * wue if whole else 0.0)
-                        rows.append((*when, line.source, line.mw, line.mw * hours, line.cost * MILLION, line.carbon, water))
+                        entry = lines.setdefault(line.source, [0.0, 0.0, 0.0, 0.0])
+                        lines[line.source] = [a + b for a, b in zip(entry, (line.mw, line.cost, line.carbon, water), strict=True)]
+                for source, (mw, cost, carbon, water) in lines.items():
+                    rows.append((*when, source, mw, mw * hours, cost * MILLION, carbon, water))
     return make("energy", "period slice site source mw mwh cost_usd carbon_t water_l", rows)
 
 

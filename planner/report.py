@@ -53,7 +53,7 @@ class _Sums:
 def provider_sums(plan: Plan) -> dict[tuple[int, str], _Sums]:
     """Per period and provider; every provider that has a position appears in every period."""
     data = plan.instance
-    providers = sorted({p.site.provider for p in data.positions})
+    providers = sorted({p.site.provider for p in data.positions} | {s.provider for s in data.sources if s.provider})
     sums = {(t, name): _Sums() for t in data.times for name in providers}
     for (p, t), held in plan.held.items():
         position, mine = data.positions[p], sums[t, data.positions[p].site.provider]

@@ -53,6 +53,7 @@ Uses = dict[str, dict[Place, float]]  # slice, (site, offer): racks
 Flows = Callable[[str, str], dict[Place, float]]  # (period, slice) -> (site, source): MW
 O1, O2, OD = ("s1", "o1"), ("s2", "o2"), ("s1", "od")
 ONLINE: dict[Place, float] = {O1: 100, O2: 40, OD: 10}
+HALF = {"day": 0.5, "night": 0.5}
 FLAT: Uses = {"day": ONLINE, "night": ONLINE}
 LOAD = 40 * 0.15 * 0.8  # of s2, 4.8 MW
 
@@ -74,6 +75,7 @@ def plan(
     firm: Mapping[str, float] | None = None,
     demand: float = 3000,
     unserved: float = 0,
+    share: Mapping[str, float] = HALF,  # of the hours, by slice
     limits: Mapping[tuple[str, str], float] = LIMITS,
     costs: list[tuple[str, str, str, float]] | None = None,
     **tables: list[dict[str, str]],
@@ -87,13 +89,12 @@ def plan(
     mix: dict[tuple[str, str], list[float]] = {}
     whole = sum(HOURS.values())
     for p, hours in HOURS.items():
-        h = hours / 2
         for (site, offer), racks in online.items():
             provider, country, _, mw, _, _ = SITES[site]
             head = {"period": p, "provider": provider, "site": site, "accelerator": "gb", "offer": offer}
             added = racks if p == "2026-Q1" and offer != "od" else 0
             book["fleet"].append(head | text(racks_added=added, racks_held=racks, racks_online=racks, power_mw=mw * racks))
-            mean = sum(use[s].get((site, offer), 0) for s in use) / 2
+            mean = sum(share[s] * use[s].get((site, offer), 0) for s in use)
             if mean:
                 cells = text(racks=mean, gpus=10 * mean, compute_h100e=20 * mean)
                 book["allocation"].append(head | {"workload": "w", "country": country} | cells)
@@ -105,6 +106,7 @@ def plan(
                 for i, value in enumerate((racks, 10 * racks, 20 * mean, mw * racks)):
                     sums[i] += weight * value
         for s in use:
+            h = hours * share[s]
             load, billed, rated = dict.fromkeys(SITES, 0.0), dict.fromkeys(SITES, 0.0), dict.fromkeys(SITES, 0.0)
             for (site, offer), racks in online.items():
                 head = {"period": p, "slice": s, "site": site, "accelerator": "gb", "offer": offer}
@@ -148,7 +150,7 @@ def plan(
             usd[p, provider, "energy"] = usd.get((p, provider, "energy"), 0) + cost
             cells = text(built_mw=added, there_mw=there, paid_mwh=paid, cost_usd=cost)
             book["built"].append({"source": source, "period": p} | cells)
-        served = sum(20 * r for s in use for r in use[s].values()) / 2
+        served = sum(20 * share[s] * r for s in use for r in use[s].values())
         cells = text(demand_h100e=demand, served_h100e=served, unserved_h100e=unserved)
         book["demand"].append({"period": p, "workload": "w"} | cells)
     for (p, provider, _), amount in usd.items():
@@ -327,6 +329,16 @@ def test_on_demand_is_paid_in_all_hours(tmp_path: Path) -> None:
     fails(inputs, forge(plan(use, demand=2900), "fleet", {"racks_held": "5"}, offer="od"), "on_demand")
 
 
+def test_slices_weigh_by_their_hours(tmp_path: Path) -> None:
+    """A day of 6 hours: 2800 h100e on the mean are 3000 by day and 2733 at night, of which 26.667 racks at s2."""
+    short = ENERGY.replace("8-19", "10-15").replace("0-7;20-23", "0-9;16-23")
+    inputs = energy_of(tmp_path, "", IDLE, ('demand = "3000 h100e"', 'demand = "2800 h100e"\nflexible = "day"'), energy=short)
+    use: Uses = {"day": ONLINE, "night": {O1: 100, O2: 80 / 3, OD: 10}}
+    passes(inputs, plan(use, run=use, idle=0.4, demand=2800, share={"day": 0.25, "night": 0.75}))
+    other: Uses = {"day": ONLINE, "night": {O1: 100, O2: 20, OD: 10}}
+    assert {"dispatch", "slot_demand", "energy"} <= rules(audit(inputs, plan(other, run=other, idle=0.4, demand=2800)))
+
+
 # --- demand by slot -----------------------------------------------------------------------------------------------------
 
 WAVE = ('demand = "3000 h100e"', 'demand = "2500 h100e"\ndemand_shape = "wave"')
@@ -439,7 +451,7 @@ def test_oversubscription(tmp_path: Path) -> None:
     changes = (small, idle, ("3000 h100e", "2860 h100e"))
     passes(energy_of(tmp_path, "", *changes, energy=over), plan(use, run=use, idle=0, demand=2860, limits=limits))
     fails(energy_of(tmp_path, "", *changes), plan(use, run=use, idle=0, demand=2860, limits=limits), "site_power", only=True)
-    more: Uses = {"day": use["day"] | {O2: 34}, "night": use["night"] | {O2: 32}}
+    more: Uses = {"day": {**use["day"], O2: 34}, "night": {**use["night"], O2: 32}}
     flexible = (*changes[:2], ('demand = "3000 h100e"', 'demand = "2860 h100e"\nflexible = "day"'))
     tables = plan(more, run=more, idle=0, demand=2860, limits=limits)
     fails(energy_of(tmp_path, "", *flexible, energy=over), tables, "site_power", only=True)

@@ -201,6 +201,8 @@ def generation(case: Case, sources: Sources) -> Iterator[Check]:
                 value, limit = sources.given(source, period.index, name), sources.available(source, period.index, name)
                 yield case.judge.at_most("generation", f"{source.id} {name}", period.label, value, limit, "MW")
         for site, mw in bought.items():
+            if site in case.world.site_sources:  # its balance and connection bound it, and it may charge a battery
+                continue
             load = sources.metered[period.index][name].get(site, 0.0)
             yield case.judge.at_most("grid_buy", f"{site} {name}", period.label, mw, load, "MW", note="buy ≤ metered load")
 

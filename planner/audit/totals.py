@@ -98,7 +98,7 @@ def power_table(case: Case, sources: Sources) -> Iterator[Check]:
         t, label = period.index, period.label
         for scope, name in {**case.draw[t], **case.carbon_by_scope[t], **stated.get(label, {})}:
             due, one = stated.get(label, {}).get((scope, name)), (scope, name)
-            draw, subject = case.draw[t].get(one, 0.0), f"{scope} {name}".strip()
+            draw, subject = max(0.0, case.draw[t].get(one, 0.0)), f"{scope} {name}".strip()  # a grid may be fed by its sites
             value = due.number if due else {}
             for column_name, right, unit in (
                 ("draw_mw", draw, "MW"),
