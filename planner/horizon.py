@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
+from planner.units import record
+
+Values = tuple[float, ...]  # per period
+Limits = tuple[float | None, ...]  # per period; None = no limit
 DAYS_PER_YEAR = 365.25
 HOURS_PER_YEAR = 8766.0
 MONTHS = {"month": 1, "quarter": 3, "half": 6, "year": 12}
@@ -173,3 +177,7 @@ def overlap_days(first: date | None, last: date | None, period: Period) -> int:
 def years_of(horizon: Sequence[Period]) -> tuple[int, ...]:
     return tuple(sorted({period.year for period in horizon}))
 
+
+def over(horizon: Iterable[Period], value: Callable[[Period], float]) -> Values:
+    """A value per period, each rounded to the decimals of record."""
+    return tuple(record(value(t)) for t in horizon)

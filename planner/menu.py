@@ -14,7 +14,7 @@ from datetime import date
 from planner.export import ExportControl, Standing
 from planner.horizon import add_months
 from planner.inputs import Inputs, column, throughput
-from planner.profiles import Accelerator, Offer, Site
+from planner.profiles import Accelerator, Contract, Offer, Site
 from planner.scenario import Workload
 
 
@@ -199,4 +199,10 @@ def classes(inputs: Inputs, found: Iterable[Position], by_provider: bool) -> tup
     return tuple(
         Class(i, str(key[0]), bool(key[1]), tuple(members), key[2])  # type: ignore[arg-type]
         for i, (key, members) in enumerate(groups.items())
+    )
+
+
+def in_scope(contract: Contract, position: Position) -> bool:
+    return (not contract.sites or position.site.id in contract.sites) and (
+        not contract.accelerators or position.accelerator.id in contract.accelerators
     )

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from planner.formulation import Model
     from planner.limits import Limit
     from planner.plan import Plan
-    from planner.table import Table
     from planner.solve import Solution
+    from planner.table import Table
 
 
 @dataclass

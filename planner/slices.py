@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from planner.horizon import Period
+from planner.horizon import Period, Values
 from planner.inputs import Inputs
 from planner.profiles import Shape, Slice
 from planner.units import record
 
-Values = tuple[float, ...]
 Days = tuple[dict[int, int], ...]  # per period: calendar days by month
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from planner.horizon import HOURS_PER_YEAR, Period, add_months, capital_recovery, overlap_days
+from planner.horizon import HOURS_PER_YEAR, Period, Values, add_months, capital_recovery, overlap_days
 from planner.inputs import Inputs, column
 from planner.menu import Position
 from planner.profiles import PowerSource, Site
-from planner.slices import Slices, Values, shape_of
+from planner.slices import Slices, shape_of
 from planner.units import record
 
 MILLION = 1e6
