@@ -430,8 +430,8 @@ def show_comparison(found: Sequence[Compared], inputs: pd.DataFrame, out: Consol
         for plan in found:
             value, first = plan.totals.get(what), base.totals.get(what)
             text = "-" if value is None else amount(value, unit)
-            if plan is not base and value is not None and first:
-                text += f" {value / first - 1:+7.1%}"
+            if plan is not base:
+                text += f" {value / first - 1:+7.1%}" if value is not None and first else " " * 8
             cells.append(text)
         rows.append(cells)
     draw(f"Totals, and their difference to {base.name}", ["", *names], rows, out)

@@ -8,7 +8,7 @@ from datetime import date
 
 from planner.costs import MILLION
 from planner.fields import Limit
-from planner.horizon import HOURS_PER_YEAR, ONE_DAY, Limits, Period, Values, mean_discount, over
+from planner.horizon import HOURS_PER_YEAR, ONE_DAY, Limits, Period, Values, mean_discount, recorded
 from planner.inputs import Inputs, column
 from planner.menu import Position, in_scope
 from planner.profiles import Contract
@@ -32,7 +32,8 @@ def site_power_limits(inputs: Inputs, menu: tuple[Position, ...]) -> Iterator[Po
         members = tuple(p.index for p in menu if p.site.id == site.id)
         if members and site.id in inputs.site_power:
             series = inputs.power_series(site.id)
-            yield PowerLimit("site_power", site.id, members, over(inputs.horizon, lambda t, s=series, a=site.available: a * s.mean(t)))
+            limit = recorded(site.available * series.mean(t) for t in inputs.horizon)
+            yield PowerLimit("site_power", site.id, members, limit)
 
 
 def power_limits(inputs: Inputs, menu: tuple[Position, ...]) -> Iterator[PowerLimit]:
@@ -40,9 +41,10 @@ def power_limits(inputs: Inputs, menu: tuple[Position, ...]) -> Iterator[PowerLi
     rate, origin = inputs.scenario.money.discount_rate, inputs.scenario.horizon.start
 
     def soft(limit: Limit) -> Values | None:
-        if limit.price is None:
+        price = limit.price
+        if price is None:
             return None
-        return over(horizon, lambda t: limit.price * t.hours / HOURS_PER_YEAR / MILLION * mean_discount(t, origin, rate))  # type: ignore[operator]
+        return recorded(price * t.hours / HOURS_PER_YEAR / MILLION * mean_discount(t, origin, rate) for t in horizon)
 
     def at(**want: str) -> tuple[int, ...]:
         return tuple(p.index for p in menu if all(getattr(p.site, key) == value for key, value in want.items()))

@@ -353,9 +353,10 @@ def export_is_clear(inputs: Inputs) -> Iterator[Finding]:
     places = groups | _names(inputs, "countries", "iso2") | {site.country for site in inputs.sites.values()}
     targeted: tuple[ExportRule | Licence, ...] = (*inputs.export_rules, *inputs.licences)
     for row in targeted:
+        label = f"{'export_rule' if isinstance(row, ExportRule) else 'licence'}.{row.id}.destination"
         for _, token in tokens(row.destination):
             if token not in places and places and not (len(token) == 2 and token.isupper()):
-                yield _unknown(_row(row, f"{row.id}.destination"), "country or group", token, places, "warning")
+                yield _unknown(_row(row, label), "country or group", token, places, "warning")
     if active_rules(inputs) and inputs.everything["countries"]:
         for country in sorted({site.country for site in inputs.sites.values()} - _names(inputs, "countries", "iso2")):
             site = next(site for site in inputs.sites.values() if site.country == country)

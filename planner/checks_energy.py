@@ -24,7 +24,9 @@ def slices_cover_the_year(inputs: Inputs) -> Iterator[Finding]:
         return
     sets = {row.set_ for row in inputs.everything["slices"]}  # type: ignore[attr-defined]
     if energy.slices not in sets:
-        yield Finding(_energy(inputs, "slices"), f"there is no set of slices `{energy.slices}`", did_you_mean(energy.slices, sets))
+        yield Finding(
+            _energy(inputs, "slices"), f"there is no set of slices `{energy.slices}`", did_you_mean(energy.slices, sets)
+        )
         return
     owner: dict[tuple[int, int], Slice] = {}
     for row in inputs.slices:
@@ -70,7 +72,9 @@ def shapes_are_whole(inputs: Inputs) -> Iterator[Finding]:
             if cells:
                 month, hour = cells[0]
                 fix = "a shape has every month and hour once"
-                yield Finding(rows[0].where.at(f"shape.{name}"), f"{what} month {month} hour {hour} ({len(cells)} of 288 cells)", fix)
+                yield Finding(
+                    rows[0].where.at(f"shape.{name}"), f"{what} month {month} hour {hour} ({len(cells)} of 288 cells)", fix
+                )
 
 
 def _named_shapes(inputs: Inputs) -> Iterator[tuple[Location, str]]:
@@ -84,7 +88,10 @@ def _named_shapes(inputs: Inputs) -> Iterator[tuple[Location, str]]:
             yield source.where.at(f"power_source.{source.id}.shape"), source.shape
     for i, workload in enumerate(inputs.scenario.workload):
         if workload.demand_shape:
-            yield inputs.root.find(("workload", i, "demand_shape")).where.at(f"workload.{workload.id}.demand_shape"), workload.demand_shape
+            yield (
+                inputs.root.find(("workload", i, "demand_shape")).where.at(f"workload.{workload.id}.demand_shape"),
+                workload.demand_shape,
+            )
 
 
 def sources_stand_somewhere(inputs: Inputs) -> Iterator[Finding]:

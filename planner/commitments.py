@@ -168,10 +168,10 @@ def losses(inputs: Inputs, menu: tuple[Position, ...]) -> Iterator[Loss]:
     if inputs.scenario.resilience is None:
         return
     kind = inputs.scenario.resilience.lose
-    name = {"provider": lambda s: s.provider, "site": lambda s: s.id, "country": lambda s: s.country}[kind]
+    column = {"provider": "provider", "site": "id", "country": "country"}[kind]
     subjects: dict[str, set[int]] = {}
     for p in menu:
-        lost = subjects.setdefault(name(p.site), set())
+        lost = subjects.setdefault(getattr(p.site, column), set())
         if not p.on_demand:
             lost.add(p.index)
     racks = {subject: lost for subject, lost in subjects.items() if lost} or {"on-demand": set()}

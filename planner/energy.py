@@ -124,7 +124,9 @@ def emissions(data: Instance, v: Variables, t: int) -> list[Term]:
             hours = data.slices.hours[t][i]
             terms.append((m.carbon[t][i], v.spot[m.index, t, i]))
             terms += [(record(data.sources[s].row.carbon * hours), v.bought[s, m.index, t, i]) for s in m.over_grid]
-            terms += [(record(data.sources[s].row.carbon * hours), v.generated[s, t, i]) for s in m.own if (s, t, i) in v.generated]
+            terms += [
+                (record(data.sources[s].row.carbon * hours), v.generated[s, t, i]) for s in m.own if (s, t, i) in v.generated
+            ]
     return [(c, x) for c, x in terms if c]
 
 

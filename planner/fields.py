@@ -201,7 +201,10 @@ class CellsField(Plain):
                 raise fault(f"`{value}` is not a list of numbers and ranges", f"e.g. {self.schema()['examples'][0]}")
             begin, end = int(match[1]), int(match[2] or match[1])
             if not self.first <= begin <= end <= self.last:
-                raise fault(f"`{part.strip()}` does not lie in {self.first} to {self.last}", "ranges run upwards; write 12;1-2 for a winter")
+                raise fault(
+                    f"`{part.strip()}` does not lie in {self.first} to {self.last}",
+                    "ranges run upwards; write 12;1-2 for a winter",
+                )
             if found & set(range(begin, end + 1)):
                 raise fault(f"`{value}` names a number twice", "name each once")
             found |= set(range(begin, end + 1))

@@ -20,10 +20,12 @@ import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planner.errors import InputFault, Location
-from planner.table import Table
+
+if TYPE_CHECKING:
+    from planner.table import Table
 
 MANIFEST = "plan.json"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count in Japanese spreadsheets

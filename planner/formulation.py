@@ -116,7 +116,9 @@ def shipments(program: Program, data: Instance, v: Variables) -> None:
 
 
 def _groups_with_limits(data: Instance) -> set[int]:
-    limited = {g for limit in data.build_limits for g, _ in limit.groups} | {g for limit in data.shipments for g, _ in limit.groups}
+    limited = {g for limit in data.build_limits for g, _ in limit.groups} | {
+        g for limit in data.shipments for g, _ in limit.groups
+    }
     for limit in data.export_limits:
         limited |= {g for g, _, _ in limit.counted} | {g for g, _ in limit.base}
     return limited | {g.index for g in data.groups if any(g.licensed)}
@@ -174,7 +176,11 @@ def demand(program: Program, data: Instance, v: Variables) -> None:
             for j, needed in enumerate(row):
                 if needed > 0:
                     missing = v.unserved.get((w, t, j), 0.0)
-                    terms = [*_served(data, v, w, t, data.slots[w][j]), (1.0, missing), (-record(needed / data.scale_unit), v.scale)]
+                    terms = [
+                        *_served(data, v, w, t, data.slots[w][j]),
+                        (1.0, missing),
+                        (-record(needed / data.scale_unit), v.scale),
+                    ]
                     program.add(total(terms) == 0, "demand", w, t, j)
 
 
@@ -302,8 +308,11 @@ def export_quantities(program: Program, data: Instance, v: Variables) -> None:
     for limit in data.export_limits:
         for t in range(limit.first, limit.last + 1):
             since = frozenset(range(limit.first, limit.last + 1))
-            measure = (lambda g, t=t: _counted(v, g, since, t)) if limit.floor else (lambda g, t=t: _net(data, v, g, since, t))
-            base = [(-limit.share * weight, measure(g)) for g, weight in limit.base]
+            helps = not limit.floor  # a larger base loosens a maximum
+            base = [
+                (-limit.share * weight, _net(data, v, g, since, t) if helps else _counted(v, g, since, t))
+                for g, weight in limit.base
+            ]
             if limit.floor:
                 row = total([(weight, _net(data, v, g, when, t)) for g, weight, when in limit.counted] + base)
                 program.add(row >= limit.amount, limit.family, limit.subject, t)
@@ -314,12 +323,7 @@ def export_quantities(program: Program, data: Instance, v: Variables) -> None:
 
 def _counted(v: Variables, g: int, when: frozenset[int], t: int) -> Expression:
     """Racks shipped in during the periods of `when` up to t, as few terms as there are gaps in it."""
-    return total(
-        (sign, v.shipped[g, e])
-        for e in range(t + 1)
-        for sign in [(e in when) - (e + 1 in when and e + 1 <= t)]
-        if sign
-    )
+    return total((sign, v.shipped[g, e]) for e in range(t + 1) for sign in [(e in when) - (e + 1 in when and e + 1 <= t)] if sign)
 
 
 def _net(data: Instance, v: Variables, g: int, when: frozenset[int], t: int) -> Expression:
@@ -399,9 +403,10 @@ def take_or_pay(program: Program, data: Instance, v: Variables) -> None:
     for pool in data.pools:
         for c, _ in pool.commitments:
             v.allotted[c, pool.index] = program.variable("allotted", c, pool.index)
-    for c in data.commitments:
-        allotted = [(1.0, variable) for (i, _), variable in v.allotted.items() if i == c.index]
-        program.add(total([*allotted, (1.0, v.shortfall[c.index])]) >= c.amount, "take_or_pay", c.contract.id, c.label)
+    for due in data.commitments:
+        allotted = [(1.0, variable) for (c, _), variable in v.allotted.items() if c == due.index]
+        row = total([*allotted, (1.0, v.shortfall[due.index])])
+        program.add(row >= due.amount, "take_or_pay", due.contract.id, due.label)
 
 
 def allotment(program: Program, data: Instance, v: Variables) -> None:
@@ -453,7 +458,9 @@ def _compute_of(data: Instance, v: Variables, t: int, provider: str | None) -> E
     of = {k.index for k in data.classes if provider in (None, data.positions[k.positions[0]].site.provider)}
     hours, whole = data.slices.hours[t], data.periods[t].hours
     return total(
-        (_part(data.compute[w, data.classes[k].accelerator][t], hours[i], whole), use) for (w, k, e, i), use in v.use.items() if e == t and k in of
+        (_part(data.compute[w, data.classes[k].accelerator][t], hours[i], whole), use)
+        for (w, k, e, i), use in v.use.items()
+        if e == t and k in of
     )
 
 
@@ -494,7 +501,9 @@ def survival_use(program: Program, data: Instance, v: Variables) -> None:
             for t in data.times:
                 left = [(-1.0, v.standby[n, p, t]) for p in k.positions if (n, p, t) in v.standby]
                 for i in data.slices.there(t) if left else ():
-                    needy = [s.workload for s in k.serves if data.critical[s.workload] > 0 and (s.workload, k.index, t, i) in v.use]
+                    needy = [
+                        s.workload for s in k.serves if data.critical[s.workload] > 0 and (s.workload, k.index, t, i) in v.use
+                    ]
                     for w in needy:
                         v.rescue[n, w, k.index, t, i] = program.variable("rescue", n, w, k.index, t, i)
                     if needy:
@@ -563,7 +572,9 @@ def total_cost(data: Instance, v: Variables) -> Expression:
     terms += [(c.discount, v.shortfall[c.index]) for c in data.commitments]
     for limit in data.power_limits:
         if limit.price is not None:
-            over = [(limit.price[t], (limit.family, limit.subject, t)) for t, bound in enumerate(limit.limit) if bound is not None]
+            over = [
+                (limit.price[t], (limit.family, limit.subject, t)) for t, bound in enumerate(limit.limit) if bound is not None
+            ]
             terms += [(price, v.excess[key]) for price, key in over]
     terms += [(b.price, v.excess["budget", b.label]) for b in data.budgets if b.price is not None]
     terms += [(c.price, v.excess["carbon", c.label]) for c in data.carbon_caps if c.price is not None]
@@ -583,7 +594,8 @@ def peak_power(program: Program, data: Instance, v: Variables) -> None:
 def _hours_missing(data: Instance, v: Variables) -> list[Term]:
     """Unserved compute over all periods [million h100e·h]."""
     return [
-        (record(sum(data.slices.hours[t][i] for i in data.slots[w][j]) / 1e6), missing) for (w, t, j), missing in v.unserved.items()
+        (record(sum(data.slices.hours[t][i] for i in data.slots[w][j]) / 1e6), missing)
+        for (w, t, j), missing in v.unserved.items()
     ]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -178,6 +178,6 @@ def years_of(horizon: Sequence[Period]) -> tuple[int, ...]:
     return tuple(sorted({period.year for period in horizon}))
 
 
-def over(horizon: Iterable[Period], value: Callable[[Period], float]) -> Values:
-    """A value per period, each rounded to the decimals of record."""
-    return tuple(record(value(t)) for t in horizon)
+def recorded(values: Iterable[float]) -> Values:
+    """Values per period, each rounded to its decimal of record."""
+    return tuple(record(value) for value in values)

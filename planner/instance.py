@@ -27,7 +27,7 @@ from planner.commitments import (
 )
 from planner.costs import MILLION, capital_charge, rent
 from planner.export import ExportControl
-from planner.horizon import Period, Values, mean_discount, over
+from planner.horizon import Period, Values, mean_discount, recorded
 from planner.inputs import Inputs, throughput
 from planner.menu import Class, Position, classes, positions
 from planner.profiles import Site
@@ -78,7 +78,9 @@ class Instance:
     capital: tuple[Values, ...]  # annuity of the capex [million USD/rack]
     metered: tuple[tuple[Values, ...], ...]  # position, period, slice: metered energy of a rack at work [million USD/rack]
     held_cost: tuple[Values, ...]  # rent and capital of a rack held (on-demand: none) [million USD]
-    online_cost: tuple[Values, ...]  # metered energy of a rack online and idle or not throttled (on-demand: and rent) [million USD]
+    online_cost: tuple[
+        Values, ...
+    ]  # metered energy of a rack online and idle or not throttled (on-demand: and rent) [million USD]
     sources: tuple[Source, ...]
     managed: tuple[ManagedSite, ...]
     oversubscribed: bool
@@ -126,8 +128,8 @@ def build(inputs: Inputs) -> Instance:
     shares = tuple(share_limits(inputs))
     groups = shipping_groups(inputs, menu, control)
     commitments = tuple(commitments_of(inputs))
-    rents = tuple(over(horizon, lambda t, p=p: rent(p, t)) for p in menu)
-    capital = tuple(over(horizon, lambda t, p=p: capital_charge(p, t, rate)) for p in menu)
+    rents = tuple(recorded(rent(p, t) for t in horizon) for p in menu)
+    capital = tuple(recorded(capital_charge(p, t, rate) for t in horizon) for p in menu)
     slices = slices_of(inputs)
     sources = sources_of(inputs, slices)
     managed = managed_sites(inputs, menu, sources, slices)
@@ -140,7 +142,9 @@ def build(inputs: Inputs) -> Instance:
     intensity = {g: grid_means(inputs, g, "carbon", slices) for g in {p.site.grid for p in menu}}
     no_slices = tuple((0.0,) * len(slices.ids) for _ in horizon)
     metered = tuple(
-        no_slices if p.index in balanced or p.offer.energy != "metered" else _weighed(prices[p.site.grid], slices, p.energy_rate / MILLION)
+        no_slices
+        if p.index in balanced or p.offer.energy != "metered"
+        else _weighed(prices[p.site.grid], slices, p.energy_rate / MILLION)
         for p in menu
     )
     carbon = tuple(no_slices if p.index in balanced else _weighed(intensity[p.site.grid], slices, p.energy_rate) for p in menu)
@@ -153,17 +157,14 @@ def build(inputs: Inputs) -> Instance:
     cash = scenario.limits.budget_basis == "cash"
     kinds = {w.kind for w in scenario.workload}
     yields = {
-        (kind, a): over(
-            horizon,
-            lambda t, rows=rows, kind=kind: scenario.solve.availability * rows[0].chips_per_rack * _mean(throughput(rows, kind), t),
-        )
+        (kind, a): recorded(scenario.solve.availability * rows[0].chips_per_rack * work.mean(t) for t in horizon)
         for a, rows in inputs.accelerators.items()
         for kind in kinds
-        if throughput(rows, kind) is not None
+        if (work := throughput(rows, kind)) is not None
     }
     return Instance(
         periods=horizon,
-        discount=over(horizon, lambda t: mean_discount(t, origin, rate)),
+        discount=recorded(mean_discount(t, origin, rate) for t in horizon),
         positions=menu,
         classes=classes(inputs, menu, any(s.of == "compute" for s in shares)),
         groups=groups,
@@ -175,7 +176,12 @@ def build(inputs: Inputs) -> Instance:
         scale_unit=_power_of_ten(max(map(max, needed))) if scenario.objective.name == "demand_scale" else 1.0,
         critical=tuple(w.critical for w in scenario.workload),
         unserved_price=tuple(w.unserved for w in scenario.workload),
-        compute={(i, a): yields[w.kind, a] for i, w in enumerate(scenario.workload) for a in inputs.accelerators if (w.kind, a) in yields},
+        compute={
+            (i, a): yields[w.kind, a]
+            for i, w in enumerate(scenario.workload)
+            for a in inputs.accelerators
+            if (w.kind, a) in yields
+        },
         power=tuple(record(p.power) for p in menu),
         idle=idle,
         throttled=throttled,
@@ -222,10 +228,6 @@ def _sum(a: Values, b: Values) -> Values:
     return tuple(record(x + y) for x, y in zip(a, b, strict=True))
 
 
-def _mean(series: object, period: Period) -> float:
-    return 0.0 if series is None else series.mean(period)  # type: ignore[attr-defined, no-any-return]
-
-
 def _powered(inputs: Inputs, site: Site) -> bool:
     series = inputs.power_series(site.id)
     return any(series.mean(t) > 0 for t in inputs.horizon) or any(source.site == site.id for source in inputs.power_sources)
@@ -234,7 +236,8 @@ def _powered(inputs: Inputs, site: Site) -> bool:
 def _weighed(means: tuple[Values, ...], slices: Slices, size: float) -> tuple[Values, ...]:
     """size · hours · mean per period and slice."""
     return tuple(
-        tuple(record(size * hours * mean) for hours, mean in zip(slices.hours[t], row, strict=True)) for t, row in enumerate(means)
+        tuple(record(size * hours * mean) for hours, mean in zip(slices.hours[t], row, strict=True))
+        for t, row in enumerate(means)
     )
 
 
@@ -258,5 +261,3 @@ def _mean_over_slots(row: Values, slices: Slices, slots: tuple[tuple[int, ...], 
     if len(slots) == 1:
         return row[0]
     return record(sum(value * sum(hours[i] for i in slot) for value, slot in zip(row, slots, strict=True)) / sum(hours))
-
-

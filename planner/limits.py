@@ -118,7 +118,11 @@ def limits(model: Model, plan: Plan) -> Iterator[Limit]:
 def _in_gpu(model: Model, subject: str) -> bool:
     rules = {rule.subject: rule for rule in model.instance.export_limits}
     found = rules.get(subject)
-    return found is not None and not found.share and any(g.gpus == w for i, w, _ in found.counted for g in model.instance.groups if g.index == i)
+    return (
+        found is not None
+        and not found.share
+        and any(g.gpus == w for i, w, _ in found.counted for g in model.instance.groups if g.index == i)
+    )
 
 
 def _name(model: Model, rule: str, key: list[object]) -> tuple[str, str]:
@@ -156,7 +160,9 @@ def _as_share(model: Model, plan: Plan, row: int, key: list[object], worth: floa
     mine = getattr(sums[provider], measure) if provider in sums else 0.0
     rule = model.program.rows[row][0]
     floor = rule.endswith("min")
-    share = next(s.share for s in model.instance.shares if s.provider == provider and s.of == of and s.floor == floor and t in s.periods)
+    share = next(
+        s.share for s in model.instance.shares if s.provider == provider and s.of == of and s.floor == floor and t in s.periods
+    )
     in_rows = whole / MILLION if of == "spend" else whole
     return (mine / whole if whole else 0.0), share, None if worth is None else worth * in_rows
 

@@ -101,7 +101,10 @@ def may_serve(inputs: Inputs, workload: Workload, accelerator: Accelerator, site
 
 
 def _on(route: object, site: Site) -> bool:
-    wanted = ((getattr(route, name), value) for name, value in (("site", site.id), ("provider", site.provider), ("country", site.country)))
+    wanted = (
+        (getattr(route, name), value)
+        for name, value in (("site", site.id), ("provider", site.provider), ("country", site.country))
+    )
     return all(name in (None, value) for name, value in wanted)
 
 
@@ -152,9 +155,7 @@ def _twin_key(inputs: Inputs, control: ExportControl, offer: Offer, site: Site, 
     if site.id in inputs.site_power:
         return (id(offer), site.id)
     accelerator = inputs.accelerators[offer.accelerator][0]
-    serves = tuple(
-        (may_serve(inputs, w, accelerator, site), route_cost(inputs, w, site)) for w in inputs.scenario.workload
-    )
+    serves = tuple((may_serve(inputs, w, accelerator, site), route_cost(inputs, w, site)) for w in inputs.scenario.workload)
     grid = inputs.grids.get(site.grid, ())
     power = (site.grid if column(grid, "headroom") else "", column(grid, "price"), column(grid, "carbon"))
     scope = tuple(site.id in contract.sites for contract in inputs.contracts)

@@ -63,7 +63,9 @@ def taken(plan: Plan, s: int, t: int) -> float:
     hours = plan.instance.slices.hours[t]
     made = sum(plan.sources.get(("generated", s, t, i), 0.0) * hours[i] for i in plan.instance.slices.there(t))
     sold = sum(
-        plan.sources.get(("bought", s, m.index, t, i), 0.0) * hours[i] for m in plan.instance.managed for i in plan.instance.slices.there(t)
+        plan.sources.get(("bought", s, m.index, t, i), 0.0) * hours[i]
+        for m in plan.instance.managed
+        for i in plan.instance.slices.there(t)
     )
     return made + sold
 
@@ -96,7 +98,14 @@ def dispatch(plan: Plan) -> Table:
     rows: list[Row] = []
     for (w, p, t, i), racks in sorted(plan.dispatch.items(), key=lambda item: (item[0][2], item[0][3], item[0][0], item[0][1])):
         position = data.positions[p]
-        place = (data.periods[t].label, data.slices.ids[i], data.workloads[w], position.site.id, position.accelerator.id, position.label)
+        place = (
+            data.periods[t].label,
+            data.slices.ids[i],
+            data.workloads[w],
+            position.site.id,
+            position.accelerator.id,
+            position.label,
+        )
         rows.append((*place, racks, racks * data.compute[w, position.accelerator.id][t]))
     return make("dispatch", "period slice workload site accelerator offer racks compute_h100e", rows)
 

@@ -351,7 +351,7 @@ class PowerSource(Record):
     capex: Annotated[float, Quantity("USD/MW", example="2400 USD/kW")] = 0.0
     lifetime: Annotated[float, Quantity("year", strict=True, example="20 year")] | None = None
     fixed_om: Annotated[float, Quantity("USD/MW/year", example="25 USD/kW/year")] = 0.0
-    variable_cost: Annotated[float, Quantity("USD/MWh", low=None, example="35 USD/MWh")] = 0.0
+    variable_cost: Annotated[float, Quantity("USD/MWh", example="35 USD/MWh")] = 0.0
     carbon: Annotated[float, Quantity("t/MWh", example="490 g/kWh")] = 0.0
     water: Annotated[float, Quantity("L/kWh", example="0.8 L/kWh")] = 0.0
     shape: Id | None = None
@@ -366,7 +366,9 @@ class PowerSource(Record):
         if (self.site is None) == (self.grid is None):
             raise fault("a power source stands at a site or on a grid", "fill exactly one of the two columns")
         if self.kind == "battery" and (self.duration is None or self.efficiency is None or self.site is None):
-            raise fault("a battery needs duration and efficiency, and stands at a site", 'e.g. duration = "4 hour", efficiency = 0.86')
+            raise fault(
+                "a battery needs duration and efficiency, and stands at a site", 'e.g. duration = "4 hour", efficiency = 0.86'
+            )
         if self.kind != "battery" and (self.duration is not None or self.efficiency is not None):
             raise fault(f"duration and efficiency are of batteries, not of {self.kind}", "leave them out")
         if self.max_build and self.capex and self.lifetime is None:

@@ -164,7 +164,9 @@ def read(name: str, overrides: Sequence[str] = ()) -> Document:
 def _named_shapes(raw: RawTables, root: Node) -> list[RawRow]:
     """The rows of shapes that anything names: a shape has hundreds of rows, and most are not used by a scenario."""
     columns = ("price_shape", "carbon_shape", "shape")
-    names = {str(row.cells[c].value) for table in ("grids", "power_sources") for row in raw[table] for c in columns if c in row.cells}
+    names = {
+        str(row.cells[c].value) for table in ("grids", "power_sources") for row in raw[table] for c in columns if c in row.cells
+    }
     workloads = root.find(("workload",)).value
     for row in workloads if isinstance(workloads, list) else ():
         if isinstance(row.value, dict) and "demand_shape" in row.value:

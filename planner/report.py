@@ -15,6 +15,7 @@ from planner.table import MILLION, Row, Table, make
 if TYPE_CHECKING:
     import pandas as pd
 
+
 def frame(table: Table) -> pd.DataFrame:
     """The table as a DataFrame."""
     import pandas as pd
@@ -24,7 +25,15 @@ def frame(table: Table) -> pd.DataFrame:
 
 def tables(inputs: Inputs, plan: Plan) -> list[Table]:
     """Every table of a plan but the constraints and the sources, which have rooms of their own."""
-    made = [mix(plan), allocation(plan), fleet(plan), demand(plan), cost(inputs, plan), power(inputs, plan), contracts(inputs, plan)]
+    made = [
+        mix(plan),
+        allocation(plan),
+        fleet(plan),
+        demand(plan),
+        cost(inputs, plan),
+        power(inputs, plan),
+        contracts(inputs, plan),
+    ]
     if plan.licensed:
         made.append(licences(plan))
     if plan.instance.losses:
@@ -91,7 +100,10 @@ def mix(plan: Plan) -> Table:
         for s in block.values():
             whole.add(s)
         for provider, s in block.items():
-            shares = [part / all_ if all_ > 0 else 0.0 for part, all_ in ((s.compute, whole.compute), (s.power, whole.power), (s.spend, whole.spend))]
+            shares = [
+                part / all_ if all_ > 0 else 0.0
+                for part, all_ in ((s.compute, whole.compute), (s.power, whole.power), (s.spend, whole.spend))
+            ]
             rows.append((name, provider, s.racks, s.gpus, s.compute, s.power, s.spend, *shares))
     columns = "period provider racks gpus compute_h100e power_mw spend_usd share_compute share_power share_spend"
     return make("mix", columns, rows)
@@ -251,7 +263,13 @@ def draws(plan: Plan, names: Mapping[str, Callable[[int], str]]) -> dict[tuple[s
                 entry[1] += racks * data.load[p] * data.slices.hours[t][i]
                 entry[2] += racks * data.carbon[p][t][i]
     for m in data.managed:
-        places = {"site": m.site.id, "grid": m.site.grid, "country": m.site.country, "provider": m.site.provider, "fleet": "fleet"}
+        places = {
+            "site": m.site.id,
+            "grid": m.site.grid,
+            "country": m.site.country,
+            "provider": m.site.provider,
+            "fleet": "fleet",
+        }
         for t in data.times:
             for i in data.slices.there(t):
                 emitted = sum(line.carbon for line in supply_lines(plan, m, t, i))
@@ -273,17 +291,19 @@ def contracts(inputs: Inputs, plan: Plan) -> Table:
     hours: dict[int, float] = {}
     for pool in data.pools:
         money = sum(_counted_spend(plan, p, t) for p, t in pool.members)
-        gpu_hours = sum(plan.held[p, t] * data.positions[p].accelerator.chips_per_rack * data.periods[t].hours for p, t in pool.members)
+        gpu_hours = sum(
+            plan.held[p, t] * data.positions[p].accelerator.chips_per_rack * data.periods[t].hours for p, t in pool.members
+        )
         for c, _ in pool.commitments:
             part = plan.allotted[c, pool.index] / money if money > 0 else 0.0
             hours[c] = hours.get(c, 0.0) + part * gpu_hours
-    for c in data.commitments:
-        spent = sum(amount for (i, _), amount in plan.allotted.items() if i == c.index)
-        short = plan.shortfall[c.index]
-        used = hours.get(c.index, 0.0)
+    for due in data.commitments:
+        spent = sum(amount for (c, _), amount in plan.allotted.items() if c == due.index)
+        short = plan.shortfall[due.index]
+        used = hours.get(due.index, 0.0)
         each = (spent + short) * MILLION / used if used > 1 else None
-        amounts = (c.amount, spent, short, spent + short)
-        rows.append((c.contract.id, c.contract.provider, c.label, *(a * MILLION for a in amounts), used, each))
+        amounts = (due.amount, spent, short, spent + short)
+        rows.append((due.contract.id, due.contract.provider, due.label, *(a * MILLION for a in amounts), used, each))
     for contract_id, provider, amount in after_horizon(inputs):
         rows.append((contract_id, provider, "after", amount, None, None, None, None, None))
     columns = "contract provider year committed_usd spent_usd shortfall_usd paid_usd gpu_hours usd_per_gpu_hour"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from planner.costs import MILLION
 from planner.export import ExportControl, Standing
-from planner.horizon import ONE_DAY, Limits, Period, Values, over, overlap_days
+from planner.horizon import ONE_DAY, Limits, Period, Values, overlap_days, recorded
 from planner.inputs import Inputs, column
 from planner.menu import Position
 from planner.profiles import Site, Supply
@@ -114,7 +114,7 @@ def build_limits(inputs: Inputs, groups: tuple[Group, ...]) -> Iterator[BuildLim
     for site in inputs.sites.values():
         here = tuple((g.index, record(site.pue * g.it_power)) for g in groups if g.site.id == site.id)
         if site.build_rate is not None and here:
-            yield BuildLimit(site.id, here, over(inputs.horizon, lambda t, r=site.build_rate: r * t.hours))
+            yield BuildLimit(site.id, here, recorded(site.build_rate * t.hours for t in inputs.horizon))
 
 
 def shipment_limits(inputs: Inputs, groups: tuple[Group, ...]) -> Iterator[ShipmentLimit]:
@@ -195,5 +195,3 @@ def licence_pools(inputs: Inputs, groups: tuple[Group, ...], control: ExportCont
                     draws.setdefault(i, []).append((g.index, t.index, weight))
     for i in sorted(draws):
         yield LicencePool(inputs.licences[i].id, inputs.licences[i].quantity, tuple(draws[i]))
-
-

@@ -183,9 +183,7 @@ class _Listing:
         return self.row.name, self.row.cell("AcceleratorCount"), self.price
 
 
-def read_catalogue(
-    path: Path, accelerators: Mapping[str, Sequence[str]] | None = None, max_gpus: int | None = None
-) -> Import:
+def read_catalogue(path: Path, accelerators: Mapping[str, Sequence[str]] | None = None, max_gpus: int | None = None) -> Import:
     """One on-demand offer per provider, region and accelerator of the newest file of every cloud, and all that was left out.
 
     `path` is a catalogue, one layout of it (`v9`), the folder of one cloud, or one file. `accelerators` replaces ACCELERATORS.

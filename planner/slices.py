@@ -53,7 +53,9 @@ class Slices:
         if not self.hours[t][i]:
             return 0.0
         row = self.rows[i]
-        whole = sum(days * sum(value[month, h] for h in row.hours) for month, days in self.days_by_month[t].items() if month in row.months)
+        whole = sum(
+            days * sum(value[month, h] for h in row.hours) for month, days in self.days_by_month[t].items() if month in row.months
+        )
         return record(whole / self.hours[t][i])
 
 

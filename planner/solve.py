@@ -79,7 +79,7 @@ def _proved(engine: Any) -> bool:
     info, feasible = engine.getInfo(), highspy.SolutionStatus.kSolutionStatusFeasible
     if engine.getModelStatus() in (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kInterrupt):
         return True
-    return (
+    return bool(
         engine.getModelStatus() == highspy.HighsModelStatus.kOptimal
         and info.primal_solution_status == feasible
         and info.dual_solution_status == feasible
@@ -132,7 +132,11 @@ def _answer(engine: Any, program: Program, begun: float) -> Solution:
     kinds = highspy.HighsModelStatus
     feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     whole = any(program.integer)
-    if status == kinds.kOptimal and feasible and (whole or info.dual_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible):
+    if (
+        status == kinds.kOptimal
+        and feasible
+        and (whole or info.dual_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible)
+    ):
         solution = engine.getSolution()
         duals = [] if whole else list(solution.row_dual)[: len(program.rows)]
         gap = info.mip_gap if whole else 0.0

@@ -88,11 +88,15 @@ def _life(row: PowerSource, decided: Period, horizon: tuple[Period, ...]) -> tup
         return ()
     ends = add_months(first.first, 12 * row.lifetime) if row.lifetime else date.max
     return tuple(
-        t.index for t in horizon if t.index >= first.index and t.first < ends and (row.from_ or date.min) <= t.first <= (row.to or date.max)
+        t.index
+        for t in horizon
+        if t.index >= first.index and t.first < ends and (row.from_ or date.min) <= t.first <= (row.to or date.max)
     )
 
 
-def managed_sites(inputs: Inputs, menu: tuple[Position, ...], sources: tuple[Source, ...], slices: Slices) -> tuple[ManagedSite, ...]:
+def managed_sites(
+    inputs: Inputs, menu: tuple[Position, ...], sources: tuple[Source, ...], slices: Slices
+) -> tuple[ManagedSite, ...]:
     """The sites whose energy has to be balanced, with what they pay and emit for a MW from the grid."""
     found: list[ManagedSite] = []
     for site in inputs.sites.values():
@@ -111,7 +115,8 @@ def _per_mw(inputs: Inputs, site: Site, name: str, slices: Slices, scale: Callab
     """A grid's price or carbon of one MW throughout each slice."""
     means = grid_means(inputs, site.grid, name, slices)
     return tuple(
-        tuple(record(scale(value * hours)) for value, hours in zip(row, slices.hours[t], strict=True)) for t, row in enumerate(means)
+        tuple(record(scale(value * hours)) for value, hours in zip(row, slices.hours[t], strict=True))
+        for t, row in enumerate(means)
     )
 
 

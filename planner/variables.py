@@ -19,11 +19,15 @@ Expression = Any
 class Variables:
     """All ≥ 0. `held` and `shipped` are expressions of the others (a number where nothing can change)."""
 
-    added: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks taken on (offers with a term that runs out)
+    added: dict[tuple[int, int], Expression] = field(
+        default_factory=dict
+    )  # p, t: racks taken on (offers with a term that runs out)
     taken: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks taken on and still running
     held: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks paid for
     online: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks powered
-    run: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # p, t, i: racks running (online, if never throttled)
+    run: dict[tuple[int, int, int], Expression] = field(
+        default_factory=dict
+    )  # p, t, i: racks running (online, if never throttled)
     use: dict[tuple[int, int, int, int], Expression] = field(default_factory=dict)  # w, k, t, i: racks at work
     unserved: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # w, t, slot [h100e]
     spot: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # m, t, i: power from the grid [MW]
@@ -40,7 +44,9 @@ class Variables:
     first_paid: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks that capex is paid for in cash
     excess: dict[tuple[Any, ...], Expression] = field(default_factory=dict)  # above a soft limit, in its unit
     standby: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # loss, p, t: racks powered after it
-    rescue: dict[tuple[int, int, int, int, int], Expression] = field(default_factory=dict)  # loss, w, k, t, i: racks at work after it
+    rescue: dict[tuple[int, int, int, int, int], Expression] = field(
+        default_factory=dict
+    )  # loss, w, k, t, i: racks at work after it
     frozen: frozenset[tuple[int, int]] = frozenset()  # p, t where export rules leave nothing to add
     scale: Expression = 1.0  # demand_scale, in parts of scale_unit
     peak: Expression = None  # highest draw [MW]
@@ -72,10 +78,10 @@ def make_variables(program: Program, data: Instance) -> Variables:
     for k in data.classes:
         for t in data.times:
             if any((p, t) in v.online for p in k.positions):
-                for served in k.serves:
-                    if data.compute[served.workload, k.accelerator][t] > 0:
+                for s in k.serves:
+                    if data.compute[s.workload, k.accelerator][t] > 0:
                         for i in data.slices.there(t):
-                            v.use[served.workload, k.index, t, i] = program.variable("use", served.workload, k.index, t, i)
+                            v.use[s.workload, k.index, t, i] = program.variable("use", s.workload, k.index, t, i)
     if data.objective in ("cost", "unserved"):
         for w, price in enumerate(data.unserved_price):
             for t in data.times if price is not None else ():
@@ -119,7 +125,6 @@ def _frozen(data: Instance) -> frozenset[tuple[int, int]]:
             if g.blocked[t] and g.steady and still:
                 found |= {(p, t) for p in g.members}
     return frozenset(found)
-
 
 
 def _source_variables(program: Program, data: Instance, v: Variables) -> None:

@@ -323,7 +323,7 @@ def test_dispatch(tmp_path: Path) -> None:
 
 
 def test_on_demand_is_paid_in_all_hours(tmp_path: Path) -> None:
-    use = {"day": ONLINE, "night": {O1: 100, O2: 40}}
+    use: Uses = {"day": ONLINE, "night": {O1: 100, O2: 40}}
     inputs = energy_of(tmp_path, "", ('"3000 h100e"', '"2900 h100e"\nflexible = "day"'))
     passes(inputs, plan(use, demand=2900))
     fails(inputs, forge(plan(use, demand=2900), "fleet", {"racks_held": "5"}, offer="od"), "on_demand")

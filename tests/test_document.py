@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a case of a table stays on one line
 """Lines of keys against the text itself, and texts that are not TOML or CSV."""
 
 from __future__ import annotations

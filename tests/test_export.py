@@ -1,7 +1,7 @@
 """Export control: classes, destinations, which rule wins on a day, what a period makes of its days, what counts, licences.
 
-Rules are put into a world of two countries: US (group A:1) and DE (A:5), each with a site of its own provider (p and q), the one in
-DE run by `op`; 2027 in quarters; chips `a` of 1000 TPP and `b` of 500 TPP.
+Rules are put into a world of two countries: US (group A:1) and DE (A:5), each with a site of its own provider (p and q), the
+one in DE run by `op`; 2027 in quarters; chips `a` of 1000 TPP and `b` of 500 TPP.
 """
 
 from __future__ import annotations

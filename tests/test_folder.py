@@ -95,7 +95,9 @@ def test_the_data_package_fits_the_tables(base: Path) -> None:
 
 def test_the_manifest_says_all_that_it_should(base: Path) -> None:
     manifest = json.loads((base / "plan.json").read_text("utf-8"), parse_constant=pytest.fail)
-    assert {"status", "objective", "totals", "solver", "versions", "inputs", "options", "timings", "audit", "certificate"} <= set(manifest)
+    assert {"status", "objective", "totals", "solver", "versions", "inputs", "options", "timings", "audit", "certificate"} <= set(
+        manifest
+    )
     assert manifest["status"] == "optimal" and manifest["audit"]["passed"] is True
     assert {"proved", "gap", "what"} == set(manifest["certificate"])
     assert manifest["scenario"] == "bundled:openai-base"
@@ -131,7 +133,9 @@ def test_the_same_bytes_every_time(base: Path, tmp_path: Path) -> None:
 # --- cells --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", '=HYPERLINK("http://x";"y")'])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", '=HYPERLINK("http://x";"y")']
+)
 def test_no_cell_is_a_formula(text: str) -> None:
     _, *rows = csv.reader(io.StringIO(folder.csv_text(Table("t", ("a", "b"), ((text, 1),))), newline=""))
     assert rows == [["'" + text.replace("\r", "\n"), "1"]]
@@ -139,7 +143,16 @@ def test_no_cell_is_a_formula(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, ""), (-2.5, "-2.5"), (-0.0, "0"), (1e-12, "0"), (0.1 + 0.2, "0.3"), (1234567.891, "1234567.891"), (7, "7"), ("-3", "-3")],
+    [
+        (None, ""),
+        (-2.5, "-2.5"),
+        (-0.0, "0"),
+        (1e-12, "0"),
+        (0.1 + 0.2, "0.3"),
+        (1234567.891, "1234567.891"),
+        (7, "7"),
+        ("-3", "-3"),
+    ],
 )
 def test_numbers_as_written(value: Any, text: str) -> None:
     assert folder.cell(value) == text
@@ -159,7 +172,10 @@ def test_a_hostile_name_stays_a_name(tmp_path: Path) -> None:
 
 
 def test_json_has_no_nan() -> None:
-    assert json.loads(folder.json_text({"a": [float("nan"), float("inf"), 1.5], "b": ("x",)})) == {"a": [None, None, 1.5], "b": ["x"]}
+    assert json.loads(folder.json_text({"a": [float("nan"), float("inf"), 1.5], "b": ("x",)})) == {
+        "a": [None, None, 1.5],
+        "b": ["x"],
+    }
 
 
 # --- where it may go ----------------------------------------------------------------------------------------------------
@@ -187,9 +203,15 @@ def test_a_link_to_a_folder_stays_a_link(tmp_path: Path) -> None:
     [
         (lambda p: p.write_text("mine"), "is a file, not a folder"),
         (lambda p: (p.mkdir(), (p / "thesis.doc").write_text("mine")), r"holds something else than a plan \(thesis.doc\)"),
-        (lambda p: (folder.write(p, files(OLD)), (p / "notes.txt").write_text("mine")), r"something else than a plan \(notes.txt\)"),
+        (
+            lambda p: (folder.write(p, files(OLD)), (p / "notes.txt").write_text("mine")),
+            r"something else than a plan \(notes.txt\)",
+        ),
         (lambda p: (folder.write(p, files(OLD)), (p / ".git").mkdir()), r"something else than a plan \(.git\)"),
-        (lambda p: (p.mkdir(), (p / "plan.json").write_text('{"format_version": "1.2"}')), r"something else than a plan \(plan.json\)"),
+        (
+            lambda p: (p.mkdir(), (p / "plan.json").write_text('{"format_version": "1.2"}')),
+            r"something else than a plan \(plan.json\)",
+        ),
     ],
 )
 def test_what_is_not_a_plan_is_left_alone(tmp_path: Path, make: Any, what: str) -> None:
@@ -217,7 +239,7 @@ def test_the_folder_that_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     folder.write(tmp_path / "x", files(OLD))
     monkeypatch.chdir(tmp_path / "x")
     with pytest.raises(InputFault, match="is the folder that you are in"):
-        folder.write(Path("."), files(NEW))
+        folder.write(Path(), files(NEW))
 
 
 @pytest.mark.parametrize("path", ["/proc/planner/x", "/dev/null/x"])
@@ -254,7 +276,10 @@ def left_whole(tmp_path: Path, expected: dict[str, str]) -> None:
 def small_disk(path: Path) -> Iterator[None]:
     """64 KiB of disk, where the system lets us."""
     path.mkdir(exist_ok=True)
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", path], capture_output=True).returncode:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", path], capture_output=True).returncode
+    ):
         pytest.skip("no right to mount a small disk")
     try:
         yield

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a case of a table stays on one line
 """Periods, values over time, discounting: against a count of single days."""
 
 from __future__ import annotations

@@ -5,12 +5,14 @@ Ties may move quantities, never the cost: so costs are compared, and whole table
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -19,8 +21,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from planner.errors import InputFault
+from planner.horizon import Series, periods
+from planner.units import record
 from tests.small import plan, scenario, value
-from tests.test_oracle import BLOCKS, OFFER
+from tests.test_oracle import BLOCKS, OFFER, UNSERVED
 from tests.worlds import world
 
 seeds = st.integers(0, 9_999)
@@ -310,3 +314,25 @@ def test_taking_a_world_apart_changes_nothing() -> None:
 
     for seed in range(50):
         assert lines(str(Text.of(seed)).splitlines()) == lines(world(seed).splitlines())
+
+
+# --- faults of the planner that are not mended yet ---------------------------------------------------------------------
+
+
+def test_a_fleet_limit_is_shown_where_nothing_can_be_online() -> None:
+    """Without positions the limit has no members and is dropped, power.csv does not show it, and the audit refuses the plan."""
+    text = scenario(offer=OFFER + "\nfrom = 2028-01-01", workload=UNSERVED, limits='[limits]\nfleet_power = "1 MW"')
+    result = plan(text)
+    assert result.status == "optimal"
+    assert result.audit is not None
+    assert result.audit.passed, result.audit.failures
+
+
+def test_means_are_the_same_on_every_python() -> None:
+    """From Python 3.12 on `sum` of floats is compensated: means must not lean on it, or coefficients differ in the last digit."""
+    begin, lines = date(2026, 1, 1), [(470_000.0 + 1_234.5 * k, 1_620_000.0 + 7_654.3 * k) for k in range(60)]
+    for low, high in lines:
+        line = Series(((begin, low), (date(2030, 12, 31), high)), linear=True)
+        for period in periods(begin, date(2028, 12, 31), "quarter"):
+            values = [days * value for days, value in line.steps(period) if value is not None]
+            assert record(line.mean(period)) == record(math.fsum(values) / period.days)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a case of a table stays on one line
 """Scenarios on disk: bases, inline rows, `--set`, profile folders, and what a user is told when something is wrong."""
 
 from __future__ import annotations
@@ -232,12 +233,11 @@ def test_set_changes_rows_of_the_profiles(tmp_path: Path) -> None:
     found = assemble(read(path, ["site.abilene.delay=3 month", "site_power.abilene.2025-12-24.power=1 MW", "supply.gb200_nvl72.rate=1 rack/quarter"]))
     assert found.sites["abilene"].delay == 3
     assert [row.power for row in found.site_power["abilene"]][:2] == [147, 1]
-    assert {row.rate for row in found.supply if row.accelerator == "gb200_nvl72"} == {pytest.approx(1 / 2191.5)}
+    assert {round(row.rate * 2191.5, 9) for row in found.supply if row.rate and row.accelerator == "gb200_nvl72"} == {1.0}
     assert found.sites["abilene"].origin.confidence.startswith("reported; delay=assumed; pue_energy")
     with pytest.raises(InputFault, match="there is no site `abilen`\n  fix: did you mean `abilene`"):
         read(path, ["site.abilen.delay=3 month"])
-    with pytest.raises(InputFault, match="there is no fleet `abilene.oracle`"):
-        read(path, ["fleet.abilene.oracle.racks=3 rack"])
+    assert any("offer `oracle` is not known" in line for line in faults(path, "fleet.abilene.oracle.racks=3 rack"))
 
 
 # --- profile folders --------------------------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def test_inline_rows_change_single_columns(put: Any) -> None:
     found = assemble(read(put('schema = 1\nextends = "openai-base"\n[[offer]]\nid = "oracle-gb200-reserved"\nprice = "9 USD/gpu/hour"\n')))
     (offer,) = found.offers_of("oracle-gb200-reserved")
     assert (offer.price, offer.term, offer.origin.inline) == (9.0, 5.0, True)
-    assert offer.origin.confidence == "estimated; price=assumed; term=assumed" or "price=assumed" in offer.origin.confidence
+    assert offer.origin.confidence.startswith("estimated; price=assumed")
     places = {name: where.file for name, _, _, where in offer.origin.written}
     assert places["price"].endswith("a.toml")
     assert places["term"] == "profiles/offers.csv"
@@ -291,7 +291,7 @@ def test_inline_rows_change_single_columns(put: Any) -> None:
         (SITE.replace("pue", "pue,build_rate [mW]") + "x,north,US,grid,1,300,me,assumed\n", "1 build_rate: the unit of column `build_rate` cannot be used: the unit `mW` is refused"),
         (SITE.replace("pue", "pue,build_rate [MW_IT/quarter]") + "x,north,US,grid,1,300,me,assumed\n", "is IT power and this field wants facility power"),
         (SITE.replace("pue", "pue,build_rate [MW/quarter]") + "x,north,US,grid,1,300 MW,me,assumed\n", "2 site.x.build_rate: `300 MW` is not a plain number; its unit [MW/quarter]"),
-        (SITE.replace("grid", "grid [MW]"), "1 grid: column `grid` takes no unit"),
+        (SITE.replace("grid", "grid [MW]") + "x,north,US,grid,1,me,assumed\n", "1 grid: column `grid` takes no unit"),
         ("id;provider\n", "1 : columns are separated by semicolons"),
         (SITE + "x,north\n", "2 : has 2 cells where the header has 7"),
         (SITE.replace("pue", "pue,pue"), "1 : column `pue` stands twice"),

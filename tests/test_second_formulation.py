@@ -15,7 +15,7 @@ from tests.oracle import optimum
 from tests.small import plan, value
 from tests.worlds import world
 
-BLOCK, BLOCKS, FIRST = 20, 16, 20_000
+BLOCK, BLOCKS, FIRST = 20, 14, 20_000
 SEEDS = range(FIRST, FIRST + BLOCK * BLOCKS)
 
 
