@@ -17,7 +17,10 @@ from planner.units import record
 
 @dataclass(frozen=True)
 class PowerLimit:
-    """Σ ρ K online over positions, at most or at least `limit` [MW] per period; `price` [million USD/MW per period] makes it soft."""
+    """Σ ρ K online over positions, at most or at least `limit` [MW] per period.
+
+    `price` [million USD/MW per period] makes it soft.
+    """
 
     family: str
     subject: str

@@ -411,5 +411,6 @@ def overlapping_announcements(inputs: Inputs) -> Iterator[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     foreign_keys, same_provider, selection, horizon_has_periods, scenario_names, servable, covers, offers_are_bounded,
-    fleet_is_clear, *ENERGY_CHECKS, export_is_clear, performance_is_known, licences_weigh, money_is_known, overlapping_announcements,
+    fleet_is_clear, *ENERGY_CHECKS, export_is_clear, performance_is_known, licences_weigh, money_is_known,
+    overlapping_announcements,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Money and promises: take-or-pay with the spend that counts for it, budgets, carbon caps, shares of providers, losses to survive."""
+"""Money and promises: take-or-pay and the spend that counts for it, budgets, carbon caps, shares, losses to survive."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Energy in the linear programme: what runs in each slice of the year, and where its power comes from. Written like formulation.py.
+"""Energy in the linear programme: what runs in each slice of the year, and where its power comes from.
 
-A rack online draws `idle` of its load whatever it does and the rest when it runs. Energy balances at mean load, capacity is checked at
-rated load. Sites without sources take from the grid what they draw, so they need no balance and no columns.
+Written like formulation.py. A rack online draws `idle` of its load whatever it does and the rest when it runs. Energy balances at
+mean load, capacity is checked at rated load. Sites without sources take from the grid what they draw: no balance, no columns.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def position_bill(data: Instance, v: Variables, p: int, t: int) -> list[Term]:
 
 
 def energy_bill(data: Instance, v: Variables, t: int, provider: str | None = None) -> list[Term]:
-    """All energy of a period, and on-demand rent [million USD]; of one provider's sites, or (None) of all, contracts on grids included."""
+    """All energy of a period, and on-demand rent [million USD]: of one provider's sites, or (None) of all and of grids."""
     terms = [
         term
         for position in data.positions
@@ -152,15 +152,16 @@ def own_supply(data: Instance, v: Variables, grid: str, t: int, i: int) -> list[
 
 
 def run_within_online(program: Program, data: Instance, v: Variables) -> None:
-    """(E1)  run[p,t,i] ≤ online[p,t]   [rack]   (a column only where racks can be throttled: idle load below 1, or oversubscribed)"""
+    """(E1)  run[p,t,i] ≤ online[p,t]   [rack]   (a column only where idle load is below 1 or the plan oversubscribes)"""
     for (p, t, i), run in v.run.items():
         if p in data.throttled:
             program.add(run - v.online[p, t] <= 0, "run", p, t, i)
 
 
 def throttled_power(program: Program, data: Instance, v: Variables) -> None:
-    """(E2)  Σ_o ρ_s K (idle · online + (1 − idle) · run[p,t,i]) ≤ available_s · P[s,t] + Σ availability · there + discharge − charge
-    [MW; USD/MW]   (oversubscribed plans, instead of 4a)
+    """(E2)  Σ_o ρ_s K (idle · online + (1 − idle) · run[p,t,i]) − own power ≤ available_s · P[s,t]   [MW; USD/MW]
+
+    For oversubscribed plans, instead of (4a). Own power = Σ availability · there + discharge − charge.
     """
     for limit in data.site_power if data.oversubscribed else ():
         for t in data.times:
@@ -210,7 +211,7 @@ def generation(program: Program, data: Instance, v: Variables) -> None:
 
 
 def purchase(program: Program, data: Instance, v: Variables) -> None:
-    """(E6)  Σ_m bought[s,m,t,i] ≤ availability[s,t,i] · there[s,t]   [MW; USD/MW]   (energy bought over a grid, all sites together)"""
+    """(E6)  Σ_m bought[s,m,t,i] ≤ availability[s,t,i] · there[s,t]   [MW; USD/MW]   (over a grid, all sites together)"""
     for source in (s for s in data.sources if s.row.grid is not None):
         for t in data.times:
             for i in data.slices.there(t):
@@ -221,7 +222,7 @@ def purchase(program: Program, data: Instance, v: Variables) -> None:
 
 
 def battery(program: Program, data: Instance, v: Variables) -> None:
-    """(E7)  charge ≤ there;  Σ_day discharge · h = efficiency Σ_day charge · h;  Σ_day discharge · h ≤ duration · there · days   [MW; MWh]"""
+    """(E7)  charge ≤ there;  Σ_day discharge · h = efficiency Σ_day charge · h ≤ duration · there · days   [MW; MWh]"""
     for source in (s for s in data.sources if s.is_battery):
         s, row = source.index, source.row
         for t in data.times:

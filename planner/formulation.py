@@ -167,7 +167,7 @@ def use_within_run(program: Program, data: Instance, v: Variables) -> None:
 
 
 def demand(program: Program, data: Instance, v: Variables) -> None:
-    """(3)  Σ_{i in slot} h_i/H Σ_k u G E[w,k,t] use[w,k,t,i] + unserved[w,t,slot] = demand[w,t,slot] · demand_scale   [h100e; USD/h100e]
+    """(3)  Σ_{i in slot} h_i/H Σ_k u G E use[w,k,t,i] + unserved[w,t,slot] = demand[w,t,slot] · demand_scale   [h100e; USD/h100e]
 
     A slot is one slice, the slices of a day, or the whole period, as the workload is flexible; H = Σ h_i.
     """
@@ -227,8 +227,8 @@ def build_rate(program: Program, data: Instance, v: Variables) -> None:
 def power_caps(program: Program, data: Instance, v: Variables) -> None:
     """(5)  Σ_{p in scope} ρ_s K (idle · online[p,t] + (1 − idle) · run[p,t,i]) ≤ limit[t]   (contract floors: ≥)   [MW; USD/MW]
 
-    Scopes: fleet, provider, country, national share (share × installed capacity), contracts; grid headroom less what the sites make
-    themselves. Soft limits: − excess. Where nothing is throttled, slices do not differ and one row stands for all.
+    Scopes: fleet, provider, country, national share (share × installed capacity), contracts; grid headroom, less what its sites
+    make themselves. Soft limits: − excess. Where nothing is throttled, slices do not differ and one row stands for all.
     """
     for limit in data.power_limits:
         for t, bound in enumerate(limit.limit):
@@ -512,7 +512,7 @@ def survival_use(program: Program, data: Instance, v: Variables) -> None:
 
 
 def survival_demand(program: Program, data: Instance, v: Variables) -> None:
-    """(11c)  Σ_{i in slot} h_i/H Σ_k u G E rescue[l,w,k,t,i] ≥ critical_w · demand[w,t,slot] · demand_scale   [h100e; USD/h100e]"""
+    """(11c)  Σ_{i in slot} h_i/H Σ_k u G E rescue[l,w,k,t,i] ≥ critical_w · demand[w,t,slot] · scale   [h100e; USD/h100e]"""
     for n, loss in enumerate(data.losses):
         for w, series in enumerate(data.slot_demand):
             for t, row in enumerate(series) if data.critical[w] > 0 else ():
@@ -561,7 +561,7 @@ def _routes(data: Instance, v: Variables) -> list[tuple[tuple[int, int, int, int
 
 
 def total_cost(data: Instance, v: Variables) -> Expression:
-    """(0)  cost = Σ_t δ_t (spend + routes + unserved · price · H) + Σ_c shortfall_c (1+r)^−τ + paid for soft limits   [million USD]"""
+    """(0)  cost = Σ_t δ_t (spend + routes + unserved · price · H) + Σ_c shortfall_c (1+r)^−τ + soft limits   [million USD]"""
     worth = data.discount
     terms = [(record(worth[t] * data.held_cost[p][t]), held) for (p, t), held in v.held.items() if data.held_cost[p][t]]
     terms += [(record(worth[t] * cost), thing) for t in data.times for cost, thing in energy_bill(data, v, t)]

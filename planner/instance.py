@@ -1,6 +1,6 @@
 """The instance: index sets and coefficients, all that the linear programme needs and nothing else. Frozen, plain floats.
 
-Canonical units: MW, h, MWh, t, million USD, million TPP, racks, h100e. Every coefficient is rounded once to 15 significant digits;
+Canonical units: MW, h, MWh, t, million USD, million TPP, racks, h100e. A coefficient is rounded once to 15 significant digits;
 these decimals are the model of record. Conditions on data are decided here, so that a constraint is a function without ifs.
 """
 

@@ -1,6 +1,6 @@
 """What limits the plan: every rule that a user wrote, with its value, its bound and what one more unit of room is worth.
 
-A shadow price is the saving (in the objective) from one more unit of room in that row; for demand it is the cost of one more unit.
+A shadow price is the saving (in the objective) from one more unit of room in a row; for demand it is the cost of one more.
 Prices come from one optimal basis: where the optimum is degenerate other prices are as valid.
 """
 

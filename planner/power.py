@@ -84,9 +84,9 @@ def supply_bills(plan: Plan) -> Iterator[tuple[int, str, float]]:
 
 
 def energy_tables(plan: Plan) -> list[Table]:
-    """dispatch, running, energy and built; none for a plan of one slice without sources."""
+    """dispatch, running, energy and built; none for a plan of one slice without sources in which all racks online run."""
     data = plan.instance
-    if len(data.slices.ids) == 1 and not data.sources:
+    if len(data.slices.ids) == 1 and not data.sources and not data.throttled:
         return []
     made = [dispatch(plan), running(plan), energy(plan)]
     return made + ([built(plan)] if data.sources else [])

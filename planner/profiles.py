@@ -325,7 +325,7 @@ class Slice(Record):
 
 
 class Shape(Record):
-    """A value for some months and hours; rows of one id cover every cell of 12 × 24 once. A shape multiplies, it is not normalised."""
+    """A value for some months and hours; rows of one id cover each cell of 12 × 24 once. A shape multiplies as it is."""
 
     id: Id
     months: Annotated[frozenset[int], CellsField(1, 12)] = frozenset(range(1, 13))

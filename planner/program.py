@@ -38,7 +38,7 @@ def total(terms: Iterable[Term]) -> Any:
                 sums[variable.name] = [variable, c * inner]
             else:
                 entry[1] += c * inner
-    made = {variable: c for variable, c in sums.values()}
+    made = dict(sums.values())
     if hasattr(pulp.LpAffineExpression, "from_dict"):  # PuLP 4
         return pulp.LpAffineExpression.from_dict(made, constant=constant)
     return pulp.LpAffineExpression(made, constant=constant)

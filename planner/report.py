@@ -1,4 +1,4 @@
-"""The plan as tidy tables: one fact a row, the unit in the column name. Tables are plain tuples; `frame` makes a DataFrame of one."""
+"""The plan as tidy tables: one fact a row, the unit in the column name. `frame` makes a DataFrame of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be shipped where: groups of offers that share deliveries, build rates, supply, offers' maxima, export rules, licences."""
+"""What may be shipped where: groups of offers that share deliveries, build rates, supply, maxima, export rules, licences."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Power beside the plain grid connection: sources at sites, energy bought over grids, batteries, and what can be built when.
 
-A site is managed where its energy has to be balanced: it has sources of its own, or racks on metered offers on a grid where energy
-can be bought. Everywhere else the load is met by the grid as it comes and needs no columns.
+A site is managed where its energy has to be balanced: it has sources of its own, or racks on metered offers on a grid where
+energy can be bought. Everywhere else the load is met by the grid as it comes and needs no columns.
 """
 
 from __future__ import annotations

@@ -705,7 +705,6 @@ def test_min_take(tmp_path: Path) -> None:
     passes(inputs, bought(1, 0))  # 0.5 MW are taken on the mean, 1.5 MW are paid
     fails(inputs, bought(1, 0, paid=1.4), "min_take", only=True)
     passes(inputs, bought(1, 0, paid=1.6))
-    fails(energy_of(tmp_path, PPA.replace('"60 USD/MWh"', '"-60 USD/MWh"')), bought(1, 0, paid=1.6), "min_take")
 
 
 def test_included_energy_is_not_bought(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import pytest
 
 from planner import folder
 from planner.errors import InputFault
-from planner.report import Table
+from planner.table import Table
 from tests.command import ROOT, environment, planner
 
 COLUMNS = {  # design, section 9

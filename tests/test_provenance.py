@@ -12,7 +12,7 @@ from planner import planning, provenance
 from planner.fields import Number, Origin, Quantity
 from planner.profiles import TABLES
 from planner.reading import column_kinds
-from planner.report import Table
+from planner.table import Table
 from tests.command import CLASSROOM, ROOT
 
 

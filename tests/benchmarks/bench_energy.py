@@ -1,9 +1,9 @@
 """Times a bundled scenario over ever finer slices of the year, and HiGHS's methods against each other.
 
-Every row is a fresh process of this interpreter, one after the other, so that ratios within one run mean something on any machine;
-there are no absolute limits. `ratio` is over the one-slice solve of the same run. Methods must agree on the optimum to 1e-7.
+Every row is a fresh process of this interpreter, one after the other, so that ratios within one run mean something on any
+machine; there are no absolute limits. `ratio` is over the one-slice solve of the same run. Methods must agree on the optimum to 1e-7.
 
-    python -m tests.benchmarks.bench_energy                                    # 1, 4, 12, 24 and 96 slices as the planner solves them
+    python -m tests.benchmarks.bench_energy                 # 1, 4, 12, 24 and 96 slices as the planner solves them
     python -m tests.benchmarks.bench_energy --slices 1 24 --methods planner simplex ipx pdlp
 """
 
@@ -113,7 +113,8 @@ def main() -> None:
         found = measure(options.scenario, options.slices[0], options.methods[0], options.time_limit, tuple(options.set))
         print(json.dumps(found))
         return
-    heads = f"{'slices':>6}  {'method':<21}  {'columns':>9}  {'rows':>9}  {'nonzeros':>10}  {'build s':>7}  {'solve s':>8}  {'ratio':>6}"
+    heads = f"{'slices':>6}  {'method':<21}  {'columns':>9}  {'rows':>9}  {'nonzeros':>10}"
+    heads += f"  {'build s':>7}  {'solve s':>8}  {'ratio':>6}"
     print(f"{options.scenario}\n{heads}  status", flush=True)
     rows: list[dict[str, Any]] = []
     unit = 0.0
