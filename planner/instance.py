@@ -279,7 +279,7 @@ def build(inputs: Inputs) -> Instance:
         online_cost=tuple(_sum(metered[p.index], rents[p.index] if p.on_demand else none) for p in menu),
         cash_price=tuple(record(p.offer.capex / MILLION) for p in menu) if cash else None,
         site_power=tuple(_site_power(inputs, menu)),
-        power_limits=tuple(limit for limit in _power_limits(inputs, menu) if limit.members or limit.floor),
+        power_limits=tuple(_power_limits(inputs, menu)),
         build_limits=tuple(_build_limits(inputs, groups)),
         shipments=tuple(limit for limit in _shipments(inputs, groups) if limit.groups),
         offer_limits=tuple(_offer_limits(inputs, menu)),
@@ -394,7 +394,7 @@ def _daily_sum(contracts: list[Contract], name: str, period: Period, pick: Calla
     for c in contracts:
         turns |= {day for day in (c.start, c.end and c.end + ONE_DAY) if day and period.first < day <= period.last}
     sums = [
-        sum(getattr(c, name) for c in running)
+        math.fsum(getattr(c, name) for c in running)
         for day in sorted(turns)
         if (running := [c for c in contracts if c.start <= day <= (c.end or date.max)])
     ]

@@ -38,7 +38,7 @@ def total(terms: Iterable[Term]) -> Any:
                 sums[variable.name] = [variable, c * inner]
             else:
                 entry[1] += c * inner
-    made = {variable: c for variable, c in sums.values()}
+    made = dict(sums.values())
     if hasattr(pulp.LpAffineExpression, "from_dict"):  # PuLP 4
         return pulp.LpAffineExpression.from_dict(made, constant=constant)
     return pulp.LpAffineExpression(made, constant=constant)
@@ -89,7 +89,7 @@ class Program:
         self.problem.addConstraint(row, f"r{len(self.rows)}")
         self.rows.append(full)
         self.senses.append(int(row.sense))
-        self.rhs.append(-float(row.constant))
+        self.rhs.append(0.0 - float(row.constant))  # never -0.0
         self.indices += [column for column, _ in terms]
         self.coefficients += [c for _, c in terms]
         self.starts.append(len(self.indices))
