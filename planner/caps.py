@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -106,7 +107,7 @@ def _daily_sum(contracts: list[Contract], name: str, period: Period, pick: Calla
     for c in contracts:
         turns |= {day for day in (c.start, c.end and c.end + ONE_DAY) if day and period.first < day <= period.last}
     sums = [
-        sum(getattr(c, name) for c in running)
+        math.fsum(getattr(c, name) for c in running)
         for day in sorted(turns)
         if (running := [c for c in contracts if c.start <= day <= (c.end or date.max)])
     ]

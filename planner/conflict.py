@@ -86,7 +86,23 @@ def _relax(model: Model, wanted: Callable[[str], bool]) -> Conflict | None:
         return None
     solution = engine.getSolution()
     missing = {i: sum(solution.col_value[j] for j in columns) for i, columns in slack_of.items()}
-    return Conflict(tuple(_short(model, missing)), tuple(_in_conflict(model, list(solution.row_dual))))
+    short = tuple(_short(model, missing))
+    limits = tuple(_in_conflict(model, list(solution.row_dual)))
+    named = {limit.subject for limit in limits}
+    return Conflict(short, limits + tuple(x for x in _prohibited(model, short) if x.subject not in named))
+
+
+def _prohibited(model: Model, short: tuple[Short, ...]) -> Iterator[InConflict]:
+    """Export rules that leave a short workload nothing to add: they have no row, because their columns were never made."""
+    data = model.instance
+    names = {data.workloads.index(s.subject): s.first_period for s in short if s.rule == "demand"}
+    serving = {p: names[s.workload] for k in data.classes for s in k.serves if s.workload in names for p in k.positions}
+    labels = [t.label for t in data.periods]
+    for g in data.groups:
+        since = next((serving[p] for p in g.members if p in serving), None)
+        if since is not None and g.blocked[labels.index(since)]:
+            when = [label for label, blocked in zip(labels, g.blocked, strict=True) if blocked]
+            yield InConflict("export_blocked", f"{g.site.id} {g.accelerator}", when[0], when[-1], 0.0, "rack")
 
 
 def _size(model: Model, row: int) -> float:

@@ -8,6 +8,7 @@ the parts; then, where it is not plain, why (D1, D2, ... are entries of docs/dec
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -101,7 +102,7 @@ def shipments(program: Program, data: Instance, v: Variables) -> None:
     for g in data.groups:
         if g.index not in limited:
             continue
-        first = sum(data.positions[p].fleet[0] for p in g.members)
+        first = math.fsum(data.positions[p].fleet[0] for p in g.members)
         for t in data.times:
             held = _held(v, g.members, t)
             if g.steady:
@@ -287,7 +288,7 @@ def export_blocked(program: Program, data: Instance, v: Variables) -> None:
     Racks already there stay. Where nothing else can change there are no columns for additions and no row.
     """
     for g in data.groups:
-        first = sum(data.positions[p].fleet[0] for p in g.members)
+        first = math.fsum(data.positions[p].fleet[0] for p in g.members)
         for t in data.times:
             if g.blocked[t] and not all((p, t) in v.frozen for p in g.members):
                 rise = _held(v, g.members, t) - (_held(v, g.members, t - 1) if t else first)
@@ -329,7 +330,7 @@ def _counted(v: Variables, g: int, when: frozenset[int], t: int) -> Expression:
 def _net(data: Instance, v: Variables, g: int, when: frozenset[int], t: int) -> Expression:
     """Net change of racks held over the periods of `when` up to t."""
     members = data.groups[g].members
-    fleet = sum(data.positions[p].fleet[0] for p in members)
+    fleet = math.fsum(data.positions[p].fleet[0] for p in members)
     terms = []
     for e in range(t + 1):
         sign = (e in when) - (e + 1 in when and e + 1 <= t)

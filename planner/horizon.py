@@ -146,7 +146,7 @@ class Series:
 
     def mean(self, period: Period, before: float = 0.0) -> float:
         """Mean over the days of the period, each at its noon; `before` stands in before the first point."""
-        return sum(days * (before if value is None else value) for days, value in self.steps(period)) / period.days
+        return math.fsum(days * (before if value is None else value) for days, value in self.steps(period)) / period.days
 
     def values(self, period: Period) -> list[float]:
         """Values in force on some day of the period; empty before the first point."""

@@ -203,7 +203,7 @@ def build(inputs: Inputs) -> Instance:
         oversubscribed=oversubscribed,
         cash_price=tuple(record(p.offer.capex / MILLION) for p in menu) if cash else None,
         site_power=tuple(site_power_limits(inputs, menu)),
-        power_limits=tuple(limit for limit in power_limits(inputs, menu) if limit.members or limit.floor),
+        power_limits=tuple(power_limits(inputs, menu)),
         build_limits=tuple(build_limits(inputs, groups)),
         shipments=tuple(limit for limit in shipment_limits(inputs, groups) if limit.groups),
         offer_limits=tuple(offer_limits(inputs, menu)),

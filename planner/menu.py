@@ -7,6 +7,7 @@ proportion to their racks without touching any other constraint (docs/decisions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -110,7 +111,7 @@ def _on(route: object, site: Site) -> bool:
 
 def route_cost(inputs: Inputs, workload: Workload, site: Site) -> float:
     """All matching route costs added [USD/h100e/hour]."""
-    return sum(route.cost for route in inputs.scenario.route if route.workload == workload.id and _on(route, site))
+    return math.fsum(route.cost for route in inputs.scenario.route if route.workload == workload.id and _on(route, site))
 
 
 def positions(inputs: Inputs, control: ExportControl) -> tuple[Position, ...]:
@@ -181,7 +182,7 @@ def _expiries(inputs: Inputs, offer: Offer) -> tuple[int, ...]:
 def _fleet(inputs: Inputs, site: str, offer: str) -> tuple[float, ...]:
     rows = [row for row in inputs.fleet if row.site == site and row.offer == offer]
     return tuple(
-        sum(row.racks for row in rows if (row.from_ or date.min) <= p.first <= (row.to or date.max)) for p in inputs.horizon
+        math.fsum(row.racks for row in rows if (row.from_ or date.min) <= p.first <= (row.to or date.max)) for p in inputs.horizon
     )
 
 

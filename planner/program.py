@@ -89,7 +89,7 @@ class Program:
         self.problem.addConstraint(row, f"r{len(self.rows)}")
         self.rows.append(full)
         self.senses.append(int(row.sense))
-        self.rhs.append(-float(row.constant))
+        self.rhs.append(0.0 - float(row.constant))  # never -0.0
         self.indices += [column for column, _ in terms]
         self.coefficients += [c for _, c in terms]
         self.starts.append(len(self.indices))

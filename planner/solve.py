@@ -6,6 +6,7 @@ PuLP's own status is not used: a run cut off by its time limit would be called o
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,13 +64,25 @@ def _run(
         engine.setOptionValue("time_limit", max(0.01, (options.time_limit if left is None else left)))
     if len(program.columns) >= LARGE and not any(program.integer):
         engine.setOptionValue("solver", "ipx")  # crossover follows: the answer is a basis, like that of the simplex method
-        engine.run()
+        _run_interruptibly(engine)
         if _proved(engine):
             return _answer(engine, program, begun)
         engine.setOptionValue("solver", "simplex")  # anything but an optimum is left to the method that proves why
         engine.clearSolver()
-    engine.run()
+    _run_interruptibly(engine)
     return _answer(engine, program, begun)
+
+
+def _run_interruptibly(engine: Any) -> None:
+    """Runs the engine in a thread of its own, so that Ctrl-C is answered at once: HiGHS looks up only now and then."""
+    thread = threading.Thread(target=engine.run, daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(0.05)
+    except KeyboardInterrupt:
+        engine.cancelSolve()  # the thread ends at its next look, or with the process
+        raise
 
 
 def _proved(engine: Any) -> bool:
@@ -117,7 +130,6 @@ def load(program: Program, costs: Sequence[float], constant: float, extra: tuple
     engine = highspy.Highs()
     engine.setOptionValue("output_flag", False)
     engine.setOptionValue("threads", 1)  # one thread gives the same bytes every time
-    engine.HandleKeyboardInterrupt = True
     if engine.passModel(lp) == highspy.HighsStatus.kError:
         raise InputFault.one("the solver refused the model", "a number in the inputs is out of all proportion")
     return engine

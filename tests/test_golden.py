@@ -1,8 +1,8 @@
 """The bundled scenarios: status and totals as they were, each with the reason why it is what it is (tests/golden.toml).
 
-A number changes only with a reason: `python -m tests.refresh_golden --reason "why"` writes the new one beside it. Where the optimum is
-not unique its ties move with the last digit of a coefficient (and so with the version of Python): such a number has a `near` of its
-own, set by hand; cost never has. Classroom and Dantzig are worked by hand here.
+A number changes only with a reason: `python -m tests.refresh_golden --reason "why"` writes the new one beside it. Where the
+optimum is not unique its ties move with the last digit of a coefficient (and so with the version of Python): such a number has
+a `near` of its own, set by hand; cost never has. Classroom and Dantzig are worked by hand here.
 """
 
 from __future__ import annotations

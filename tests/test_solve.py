@@ -244,7 +244,7 @@ def test_ctrl_c_during_a_solve_keeps_the_old_folder(tmp_path: Path) -> None:
     path.write_text(large(), encoding="utf-8")
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        time.sleep(4)
+        time.sleep(6)  # well inside the search for whole racks
         assert running.poll() is None, running.communicate()
         running.send_signal(signal.SIGINT)
         begun = time.monotonic()
