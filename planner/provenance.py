@@ -67,6 +67,8 @@ def used(inputs: Inputs) -> Mapping[str, tuple[Record, ...]]:
         "export_classes": tuple(row for key, rows in inputs.export_classes.items() if key in classes for row in rows),
         "export_rules": inputs.export_rules,
         "licences": inputs.licences,
+        "power_sources": inputs.power_sources,
+        "shapes": tuple(row for rows in inputs.shapes.values() for row in rows) if inputs.scenario.energy else (),
     }
 
 
@@ -75,11 +77,13 @@ def _row_sources(name: str, record: Record) -> Iterator[Row]:
     kinds = column_kinds(table.record)
     cells = {column: value for column, value, _, _ in origin.written}
     key = ".".join(cells[k] for k in table.key if k in cells)
+    tabled = any(where.file.endswith(".csv") for _, _, _, where in origin.written)
     for column, value, unit, where in origin.written:
         kind = kinds.get("throughput_*" if column.startswith("throughput_") else column)
         if isinstance(kind, (Quantity, Number)) or column == "amount":
             number, spelled = (value, unit) if unit else _parts(value)
-            source = origin.source or ("this scenario" if origin.inline else "")
+            here = tabled and not where.file.endswith(".csv")  # a cell that the scenario changed in a row of a table
+            source = "this scenario" if here else origin.source or ("this scenario" if origin.inline else "")
             place = (where.file, where.line or None)
             yield (f"{table.singular}.{key}.{column}", number, spelled, *place, source, grade(origin, column), origin.note)
 
