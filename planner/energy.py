@@ -152,16 +152,21 @@ def own_supply(data: Instance, v: Variables, grid: str, t: int, i: int) -> list[
 
 
 def run_within_online(program: Program, data: Instance, v: Variables) -> None:
-    """(E1)  run[p,t,i] ≤ online[p,t]   [rack]   (a column only where idle load is below 1 or the plan oversubscribes)"""
+    """(E1)  run[p,t,i] ≤ online[p,t]   [rack; USD/rack]   run
+
+    A column of its own only where the idle load is below 1 or the plan oversubscribes; `online` stands for it elsewhere.
+    """
     for (p, t, i), run in v.run.items():
         if p in data.throttled:
             program.add(run - v.online[p, t] <= 0, "run", p, t, i)
 
 
 def throttled_power(program: Program, data: Instance, v: Variables) -> None:
-    """(E2)  Σ_o ρ_s K (idle · online + (1 − idle) · run[p,t,i]) − own power ≤ available_s · P[s,t]   [MW; USD/MW]
+    """(E2)  Σ_o ρ_s K (idle · online[p,t] + (1 − idle) · run[p,t,i]) ≤ available_s · P[s,t] + own power   [MW; USD/MW]
+    site_power_slice
 
-    For oversubscribed plans, instead of (4a). Own power = Σ availability · there + discharge − charge.
+    For oversubscribed plans, instead of (4a). Own power is Σ availability · there of the sources at the site, and for batteries
+    discharge − charge.
     """
     for limit in data.site_power if data.oversubscribed else ():
         for t in data.times:
@@ -178,7 +183,11 @@ def throttled_power(program: Program, data: Instance, v: Variables) -> None:
 
 
 def balance(program: Program, data: Instance, v: Variables) -> None:
-    """(E3)  load[m,t,i] = spot + Σ generated + Σ bought + discharge − charge   [MW; USD/MW]   (managed sites, at mean load)"""
+    """(E3)  load[m,t,i] = spot[m,t,i] + Σ_source (bought + generated − charged)   [MW; USD/MW]   energy_balance
+
+    load = Σ_p ρ_s K average_load (idle · online[p,t] + (1 − idle) · run[p,t,i]), at the yearly PUE: energy balances at mean
+    load. Of the positions of a site without sources of its own only the metered ones count.
+    """
     for m in data.managed:
         for t in data.times:
             for i in data.slices.there(t):
@@ -191,7 +200,10 @@ def balance(program: Program, data: Instance, v: Variables) -> None:
 
 
 def grid_connection(program: Program, data: Instance, v: Variables) -> None:
-    """(E4)  spot[m,t,i] + Σ bought ≤ available_s · P[s,t]   [MW; USD/MW]   (sites with sources of their own)"""
+    """(E4)  spot[m,t,i] + Σ_source bought[source,m,t,i] ≤ available_s · P[s,t]   [MW; USD/MW]   grid_connection
+
+    For sites with sources of their own; elsewhere rated load within (4a) or (E2) says it.
+    """
     limits = {limit.subject: limit.limit for limit in data.site_power}
     for m in data.managed:
         for t in data.times if m.own else ():
@@ -201,9 +213,10 @@ def grid_connection(program: Program, data: Instance, v: Variables) -> None:
 
 
 def generation(program: Program, data: Instance, v: Variables) -> None:
-    """(E5)  generated[s,t,i] ≤ availability[s,t,i] · there[s,t],   there = capacity + what was built and is ready   [MW; USD/MW]
+    """(E5)  generated[source,t,i] ≤ availability[source,t,i] · there[source,t]   [MW; USD/MW]   generation
 
-    A battery's `generated` is its discharge.
+    there = capacity + what was built, from the end of its lead time to that of its lifetime. A battery's `generated` is its
+    discharge.
     """
     for (s, t, i), generated in v.generated.items():
         row = total([(1.0, generated), (-data.sources[s].availability[t][i], v.there[s, t])])
@@ -211,7 +224,10 @@ def generation(program: Program, data: Instance, v: Variables) -> None:
 
 
 def purchase(program: Program, data: Instance, v: Variables) -> None:
-    """(E6)  Σ_m bought[s,m,t,i] ≤ availability[s,t,i] · there[s,t]   [MW; USD/MW]   (over a grid, all sites together)"""
+    """(E6)  Σ_m bought[source,m,t,i] ≤ availability[source,t,i] · there[source,t]   [MW; USD/MW]   purchase
+
+    Over a grid, all its sites together.
+    """
     for source in (s for s in data.sources if s.row.grid is not None):
         for t in data.times:
             for i in data.slices.there(t):
@@ -222,7 +238,15 @@ def purchase(program: Program, data: Instance, v: Variables) -> None:
 
 
 def battery(program: Program, data: Instance, v: Variables) -> None:
-    """(E7)  charge ≤ there;  Σ_day discharge · h = efficiency Σ_day charge · h ≤ duration · there · days   [MW; MWh]"""
+    """(E7a)  charged[source,t,i] ≤ there[source,t]   [MW; USD/MW]   charge
+    (E7b)  Σ_{i in day} h_i generated[source,t,i] = efficiency · Σ_{i in day} h_i charged[source,t,i]
+    [MWh; USD/MWh]   battery_day
+    (E7c)  Σ_{i in day} h_i generated[source,t,i] ≤ duration · days · there[source,t]
+    [MWh; USD/MWh]   battery_duration
+
+    A day is the slices that share their months; days counts those of the period in these months. Nothing is kept from one day
+    to another.
+    """
     for source in (s for s in data.sources if s.is_battery):
         s, row = source.index, source.row
         for t in data.times:
@@ -241,7 +265,10 @@ def battery(program: Program, data: Instance, v: Variables) -> None:
 
 
 def build_limit(program: Program, data: Instance, v: Variables) -> None:
-    """(E8)  Σ_t built[s,t] ≤ max_build_s   [MW; USD/MW]   (lead time and lifetime decide when it is there)"""
+    """(E8)  Σ_t built[source,t] ≤ max_build   [MW; USD/MW]   max_build
+
+    Over the whole horizon, also where a lifetime ends within it.
+    """
     for source in data.sources:
         built = [(1.0, v.built[source.index, t]) for t in data.times if (source.index, t) in v.built]
         if built:
@@ -249,7 +276,11 @@ def build_limit(program: Program, data: Instance, v: Variables) -> None:
 
 
 def least_take(program: Program, data: Instance, v: Variables) -> None:
-    """(E9)  paid[s,t] ≥ Σ_i taken · h,   paid[s,t] ≥ min_take Σ_i availability · there · h   [GWh]   (paid for, taken or not)"""
+    """(E9a)  paid[source,t] ≥ Σ_i h_i (generated[source,t,i] + Σ_m bought[source,m,t,i])   [GWh; USD/GWh]   paid
+    (E9b)  paid[source,t] ≥ min_take · Σ_i h_i availability[source,t,i] · there[source,t]   [GWh; USD/GWh]   min_take
+
+    Energy that is paid for, taken or not; only for sources with a min_take.
+    """
     for (s, t), paid in v.paid.items():
         source, hours = data.sources[s], data.slices.hours[t]
         taken = [(-hours[i] / 1e3, x) for (e, u, i), x in v.generated.items() if (e, u) == (s, t)]

@@ -1,6 +1,6 @@
 """The linear programme, written like a paper: variables, then one function per constraint with its equation, then the objective.
 
-Indices: t period, s site, p position (an offer o at a site), k class of positions, w workload, g accelerator at a site,
+Indices: t period, i slice, s site, p position (an offer o at a site), k class of positions, w workload, g accelerator at a site,
 c commitment of a contract. The rules bear the numbers of docs/formulation.md, which is made from these docstrings.
 Each docstring: a line per rule, `(number)  equation   [unit; unit of the dual]   rows in constraints.csv`, three blanks between
 the parts; then, where it is not plain, why (D1, D2, ... are entries of docs/decisions.md).
@@ -148,9 +148,10 @@ def online_within_held(program: Program, data: Instance, v: Variables) -> None:
 
 
 def use_within_run(program: Program, data: Instance, v: Variables) -> None:
-    """(2b)  Σ_w use[w,k,t,i] ≤ Σ_{p in k} run[p,t,i]   (on-demand with one slice: =)   [rack]
+    """(2b)  Σ_w use[w,k,t,i] ≤ Σ_{p in k} run[p,t,i]   on-demand with one slice: =   [rack; USD/rack]   use
 
-    A class k gathers positions that no workload tells apart.
+    A class k gathers positions that no workload tells apart; one `use` for all of them is exact (D1). `run` is `online` where
+    nothing is throttled.
     """
     exact = len(data.slices.ids) == 1
     for k in data.classes:
@@ -168,9 +169,12 @@ def use_within_run(program: Program, data: Instance, v: Variables) -> None:
 
 
 def demand(program: Program, data: Instance, v: Variables) -> None:
-    """(3)  Σ_{i in slot} h_i/H Σ_k u G E use[w,k,t,i] + unserved[w,t,slot] = demand[w,t,slot] · demand_scale   [h100e; USD/h100e]
+    """(3)  Σ_{i in slot} h_i/H Σ_k u G E[w,k,t] use[w,k,t,i] + unserved[w,t,slot] = demand[w,t,slot] · demand_scale
+    [h100e; USD/h100e]   demand
 
-    A slot is one slice, the slices of a day, or the whole period, as the workload is flexible; H = Σ h_i.
+    A slot is one slice, the slices of a day, or the whole period, as the workload is flexible; H = Σ_{i in slot} h_i.
+    `unserved` is there only for workloads with a price for it and where cost or unserved is minimised; demand_scale is 1 unless
+    it is maximised.
     """
     for w, series in enumerate(data.slot_demand):
         for t, row in enumerate(series):
@@ -205,9 +209,9 @@ def _part(value: float, hours: float, whole: float) -> float:
 
 
 def site_power(program: Program, data: Instance, v: Variables) -> None:
-    """(4a)  Σ_o ρ_s K online[p,t] ≤ available_s · P[s,t] + Σ_sources firm · there[source,t]   [MW; USD/MW]
+    """(4a)  Σ_o ρ_s K online[p,t] ≤ available_s · P[s,t] + Σ_source firm · there[source,t]   [MW; USD/MW]   site_power
 
-    At rated load; an oversubscribed plan keeps (E2) instead.
+    At rated load, with the sources at the site; an oversubscribed plan keeps (E2) instead.
     """
     for limit in data.site_power if not data.oversubscribed else ():
         for t in data.times:
@@ -226,10 +230,13 @@ def build_rate(program: Program, data: Instance, v: Variables) -> None:
 
 
 def power_caps(program: Program, data: Instance, v: Variables) -> None:
-    """(5)  Σ_{p in scope} ρ_s K (idle · online[p,t] + (1 − idle) · run[p,t,i]) ≤ limit[t]   (contract floors: ≥)   [MW; USD/MW]
+    """(5)  Σ_{p in scope} ρ_s K (idle · online[p,t] + (1 − idle) · run[p,t,i]) − excess[t] ≤ limit[t]   contract floors: ≥
+    [MW; USD/MW]
+    fleet_power, provider_power, country_power, national_share, grid_headroom, contract_max_power, contract_min_power
 
-    Scopes: fleet, provider, country, national share (share × installed capacity), contracts; grid headroom, less what its sites
-    make themselves. Soft limits: − excess. Where nothing is throttled, slices do not differ and one row stands for all.
+    The limit of a national share is share × installed capacity. `excess` is there only where a limit is soft, at its price.
+    Grid headroom is without what the sites on the grid make themselves. Where nothing is throttled slices do not differ and one
+    row stands for all.
     """
     for limit in data.power_limits:
         for t, bound in enumerate(limit.limit):
@@ -414,7 +421,8 @@ def allotment(program: Program, data: Instance, v: Variables) -> None:
     """(9b)  Σ_c allotted[c,pool] ≤ spend[pool]   [million USD; USD/USD]   allotment
     (9c)  allotted[c,pool] ≤ share of the pool's days in which c runs · spend[pool]   [million USD; USD/USD]   allotment_share
 
-    A pool is the rent and metered energy that may count for the same contracts; each dollar counts once.
+    A pool is the rent and metered energy that may count for the same contracts; each dollar counts once. At managed sites
+    energy does not count.
     """
     for pool in data.pools:
         spend = _spend(data, v, pool.members)
@@ -438,7 +446,8 @@ def provider_share(program: Program, data: Instance, v: Variables) -> None:
     """(10)  X of the provider ≤ share · X of all   [share; USD/share]   provider_share_max
     (10')  X of the provider ≥ share · X of all   [share; USD/share]   provider_share_min
 
-    X is compute delivered [h100e], power drawn [MW] or spend [million USD]; constraints.csv divides the row by X of all.
+    X is compute delivered [h100e], rated power of racks online [MW] or spend [million USD]; constraints.csv divides the row by
+    X of all.
     """
     measure: dict[str, Callable[[Instance, Variables, int, str | None], Expression]] = {
         "compute": _compute_of, "power": _power_of, "spend": _spend_of,
@@ -478,9 +487,10 @@ def _spend_of(data: Instance, v: Variables, t: int, provider: str | None) -> Exp
 
 
 def survival_power(program: Program, data: Instance, v: Variables) -> None:
-    """(11a)  standby[l,p,t] ≤ held[p,t];   Σ_o ρ_s K standby[l,p,t] ≤ site power and firm sources   [rack; MW]
+    """(11a)  standby[l,p,t] ≤ held[p,t]   for positions that loss l leaves   [rack; USD/rack]   standby
+    (11b)  Σ_o ρ_s K standby[l,p,t] ≤ available_s · P[s,t] + Σ_source firm · there[source,t]   [MW; USD/MW]   standby_power
 
-    For positions that are not lost; on-demand does not count.
+    The second dispatch after a loss; on-demand takes no part in it.
     """
     for i, loss in enumerate(data.losses):
         for (p, t), held in v.held.items():
@@ -496,7 +506,7 @@ def survival_power(program: Program, data: Instance, v: Variables) -> None:
 
 
 def survival_use(program: Program, data: Instance, v: Variables) -> None:
-    """(11b)  Σ_w rescue[l,w,k,t,i] ≤ Σ_{p in k} standby[l,p,t]   [rack]"""
+    """(11c)  Σ_w rescue[l,w,k,t,i] ≤ Σ_{p in k} standby[l,p,t]   [rack; USD/rack]   rescue"""
     for n, _ in enumerate(data.losses):
         for k in data.classes:
             for t in data.times:
@@ -513,7 +523,11 @@ def survival_use(program: Program, data: Instance, v: Variables) -> None:
 
 
 def survival_demand(program: Program, data: Instance, v: Variables) -> None:
-    """(11c)  Σ_{i in slot} h_i/H Σ_k u G E rescue[l,w,k,t,i] ≥ critical_w · demand[w,t,slot] · scale   [h100e; USD/h100e]"""
+    """(11d)  Σ_{i in slot} h_i/H Σ_k u G E[w,k,t] rescue[l,w,k,t,i] ≥ critical_w · demand[w,t,slot] · demand_scale
+    [h100e; USD/h100e]   resilience
+
+    For every loss l: nothing of the critical share may be unserved.
+    """
     for n, loss in enumerate(data.losses):
         for w, series in enumerate(data.slot_demand):
             for t, row in enumerate(series) if data.critical[w] > 0 else ():
@@ -538,7 +552,8 @@ def survival_demand(program: Program, data: Instance, v: Variables) -> None:
 def carbon(program: Program, data: Instance, v: Variables) -> None:
     """(12)  Σ_{t in year} energy · carbon intensity − excess ≤ cap   [t; USD/t]   carbon
 
-    Energy is ρ_s K average_load h_t of every rack online, with the yearly PUE of the site (D10).
+    Energy is ρ_s K average_load (idle · online + (1 − idle) · run) h_i, with the yearly PUE of the site (D10), at the intensity
+    of its grid; at managed sites what is taken from the grid, and what each source makes at its own intensity.
     """
     for cap in data.carbon_caps:
         emitted = [term for t in cap.periods for term in energy.emissions(data, v, t)]
@@ -562,7 +577,12 @@ def _routes(data: Instance, v: Variables) -> list[tuple[tuple[int, int, int, int
 
 
 def total_cost(data: Instance, v: Variables) -> Expression:
-    """(0)  cost = Σ_t δ_t (spend + routes + unserved · price · H) + Σ_c shortfall_c (1+r)^−τ + soft limits   [million USD]"""
+    """(0a)  cost = Σ_t δ_t (spend + routes + unserved · price · H) + Σ_c shortfall[c] (1+r)^−τ + paid for soft limits
+    [million USD; 1]
+
+    Minimised, or, with another objective, the measure that ties are broken by (D7). Spend is rent, capital and energy; power
+    sources cost what is taken or paid for, their fixed cost and the annuity of what was built.
+    """
     worth = data.discount
     terms = [(record(worth[t] * data.held_cost[p][t]), held) for (p, t), held in v.held.items() if data.held_cost[p][t]]
     terms += [(record(worth[t] * cost), thing) for t in data.times for cost, thing in energy_bill(data, v, t)]
@@ -583,7 +603,10 @@ def total_cost(data: Instance, v: Variables) -> Expression:
 
 
 def peak_power(program: Program, data: Instance, v: Variables) -> None:
-    """(0b)  peak ≥ Σ_p ρ_s K (idle · online[p,t] + (1 − idle) · run[p,t,i])   [MW]   (only where the peak is minimised)"""
+    """(0b)  peak ≥ Σ_p ρ_s K (idle · online[p,t] + (1 − idle) · run[p,t,i])   [MW; MW/MW]   peak
+
+    Only where the peak is minimised.
+    """
     if v.peak is not None:
         everyone = tuple(p.index for p in data.positions)
         for t in data.times:

@@ -12,6 +12,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from planner import formulation
+from planner import energy, formulation
 from planner.errors import InputFault
 from planner.formulation import Model
 from planner.limits import FAMILIES
@@ -41,7 +42,28 @@ from tests.test_oracle import (
     UNSERVED,
     WORKLOAD,
 )
-from tests.worlds import world
+from tests.test_oracle_energy import (
+    BATTERY,
+    BY_DAY,
+    BY_THE_DAY,
+    DAY,
+    DAY_ROWS,
+    DEAR_BY_DAY,
+    FREE,
+    FULL_LOAD,
+    GAS,
+    IDLE,
+    METERED,
+    OVER,
+    PEAKY,
+    PLAIN,
+    PPA,
+    RENT,
+    SHAPED,
+    SOLAR,
+    TWO,
+)
+from tests.worlds import energy_world, world
 
 LP = Path(__file__).with_name("lp")
 
@@ -50,7 +72,8 @@ LP = Path(__file__).with_name("lp")
 class Alone:
     """A world in which one rule matters: the function that states it, its rows, columns that keep and break it, the optimum.
 
-    Keys of columns as the programme has them: p position, k class, g accelerator at a site, l loss, w workload, t period.
+    Keys of columns as the programme has them: p position, k class, g accelerator at a site, l loss, w workload, t period, i slice
+    (0 by day, 1 at night), power source, m managed site.
     """
 
     function: str
@@ -99,6 +122,20 @@ provider = "r"
 accelerator = "a"
 price = "6 USD/gpu/hour"
 """
+# racks that idle at a fifth and run at 80 % of their rating, 1 MW and by day half of 4 MW of sun, power for nothing
+THROTTLED = {
+    "policy": OVER,
+    "places": FREE,
+    "power": POWER.replace("10 MW", "1 MW"),
+    "accelerator": IDLE.format(0.2) + "average_load = 0.8",
+    "offer": METERED,
+    "workload": UNSERVED,
+}
+SUN = DAY_ROWS + BY_DAY.format(0.5, 0) + SOLAR.format(4)
+OTHER_METERED = OTHER.replace('"3 USD/gpu/hour"', '"3 USD/gpu/hour"\nenergy = "metered"')
+HALF = POWER.replace("10 MW", "0.5 MW")
+MANAGED = {"policy": PLAIN, "offer": METERED}
+STORED = {"policy": DAY, "offer": METERED, "places": DEAR_BY_DAY}  # 75 USD/MWh by day, 25 at night
 
 
 def cap(name: str, limit: str, **blocks: str) -> dict[str, str]:
@@ -494,6 +531,146 @@ CASES = {
         {("online", 0, 0): 10, ("peak",): 1.24},
         1.25,
     ),
+    # racks draw a fifth when idle: 15 are online for the 300 h100e by day, 5 of them run at night
+    "run": Alone(
+        "run_within_online",
+        ("run",),
+        {"policy": DAY, "accelerator": IDLE.format(0.2), "workload": SHAPED, "more": DAY_ROWS + PEAKY},
+        {("online", 0, 0): 15, ("run", 0, 0, 0): 15},
+        {("online", 0, 0): 14, ("run", 0, 0, 0): 15},
+        15 * RACK_YEAR,
+    ),
+    # a demand over the day: 5 racks by day and 10 at night are 150 h100e, 50 are missing
+    "demand_of_a_day": Alone(
+        "demand",
+        ("demand",),
+        {"policy": DAY, "workload": UNSERVED + '\ndemand_shape = "h"' + BY_THE_DAY, "more": DAY_ROWS + PEAKY},
+        {("use", 0, 0, 0, 0): 5, ("use", 0, 0, 0, 1): 10, ("unserved", 0, 0, 0): 50},
+        {("use", 0, 0, 0, 0): 5, ("use", 0, 0, 0, 1): 10, ("unserved", 0, 0, 0): 49},
+        10 * RACK_YEAR,
+    ),
+    # at night 0.125 MW (0.2 x 10 + 0.8 run) are 1 MW with 7.5 racks running: 50 h100e are missing half of the time
+    "site_power_slice": Alone(
+        "throttled_power",
+        ("site_power_slice",),
+        {**THROTTLED, "more": SUN},
+        {("online", 0, 0): 10, ("run", 0, 0, 1): 7.5},
+        {("online", 0, 0): 10, ("run", 0, 0, 1): 7.6},
+        10 * RACK_YEAR + 25 * MISSING_YEAR,
+    ),
+    # a battery brings 2 MWh into the 12 hours of the night, a sixth of a MW: 5/3 more run, 50/3 h100e are missing
+    "site_power_slice_with_a_battery": Alone(
+        "throttled_power",
+        ("site_power_slice",),
+        {**THROTTLED, "more": SUN + BATTERY.replace('"x"', '"b"').replace("0.8", "1").replace("6 hour", "2 hour")},
+        {("online", 0, 0): 10, ("run", 0, 0, 1): 9.16},
+        {("online", 0, 0): 10, ("run", 0, 0, 1): 9.18},
+        10 * RACK_YEAR + 25 / 3 * MISSING_YEAR,
+    ),
+    # 10 racks at 80 % take 1 MW, cheaper from the grid than from gas
+    "energy_balance": Alone(
+        "balance",
+        ("energy_balance",),
+        {**MANAGED, "accelerator": ACCELERATOR + "average_load = 0.8", "more": GAS + 'capacity = "2 MW"'},
+        {("online", 0, 0): 10, ("spot", 0, 0, 0): 0.75, ("generated", 0, 0, 0): 0.25},
+        {("online", 0, 0): 10, ("spot", 0, 0, 0): 0.75, ("generated", 0, 0, 0): 0.2},
+        RENT + 0.8 * FULL_LOAD,
+    ),
+    # 0.5 MW from the grid at 50 USD, the other 0.75 MW from gas at 60 USD
+    "grid_connection": Alone(
+        "grid_connection",
+        ("grid_connection",),
+        {**MANAGED, "power": HALF, "more": GAS + 'capacity = "1 MW"'},
+        {("spot", 0, 0, 0): 0.5},
+        {("spot", 0, 0, 0): 0.6},
+        RENT + (0.5 * 50 + 0.75 * 60) * 8760,
+    ),
+    # 1 MW of headroom carries 1.25 MW of load with 0.25 MW of gas, which costs 10 USD more
+    "grid_headroom_and_own_power": Alone(
+        "power_caps",
+        ("grid_headroom",),
+        {**MANAGED, "places": BLOCKS["places"] + 'headroom = "1 MW"', "more": GAS + 'capacity = "2 MW"'},
+        {("online", 0, 0): 10, ("generated", 0, 0, 0): 0.25},
+        {("online", 0, 0): 10, ("generated", 0, 0, 0): 0.2},
+        RENT + FULL_LOAD + 0.25 * 10 * 8760,
+    ),
+    # 2 MW of sun give 1.2 MW by day, so that the grid gives 0.05 MW by day and 1.25 MW at night
+    "generation": Alone(
+        "generation",
+        ("generation",),
+        {"policy": DAY, "offer": METERED, "more": DAY_ROWS + BY_DAY.format(0.6, 0) + SOLAR.format(2)},
+        {("generated", 0, 0, 0): 1.2},
+        {("generated", 0, 0, 0): 1.21},
+        RENT + 1.3 * 50 * 4380,
+    ),
+    # two sites of 1.25 MW on one grid share 1 MW at 20 USD; the other 1.5 MW cost 50 USD
+    "purchase": Alone(
+        "purchase",
+        ("purchase",),
+        {**MANAGED, "workload": TWO, "more": OTHER_METERED + PPA.format(1, 20)},
+        {("bought", 0, 0, 0, 0): 0.5, ("bought", 0, 1, 0, 0): 0.5},
+        {("bought", 0, 0, 0, 0): 0.5, ("bought", 0, 1, 0, 0): 0.51},
+        2.5 * RENT + (1 * 20 + 1.5 * 50) * 8760,
+    ),
+    # 0.4 MW charge 4.8 MWh a night at 25 USD, and 80 % of it is worth 75 USD by day
+    "battery_charge": Alone(
+        "battery",
+        ("charge",),
+        {**STORED, "more": DAY_ROWS + PEAKY + BATTERY.replace("1 MW", "0.4 MW").replace("6 hour", "24 hour")},
+        {("charged", 0, 0, 1): 0.4},
+        {("charged", 0, 0, 1): 0.41},
+        RENT + FULL_LOAD - (0.8 * 4.8 * 75 - 4.8 * 25) * 365,
+    ),
+    # a MWh charged gives back 0.8: 0.5 MW at night are 0.4 MW by day; 7.5 MWh for 6 are best
+    "battery_day": Alone(
+        "battery",
+        ("battery_day",),
+        {**STORED, "more": DAY_ROWS + PEAKY + BATTERY},
+        {("charged", 0, 0, 0): 0, ("charged", 0, 0, 1): 0.5, ("generated", 0, 0, 0): 0.4},
+        {("charged", 0, 0, 0): 0, ("charged", 0, 0, 1): 0.5, ("generated", 0, 0, 0): 0.45},
+        RENT + FULL_LOAD - (6 * 75 - 7.5 * 25) * 365,
+    ),
+    # 1 MW of 6 hours gives 6 MWh a day: half a MW for the 12 hours of the day
+    "battery_duration": Alone(
+        "battery",
+        ("battery_duration",),
+        {**STORED, "more": DAY_ROWS + PEAKY + BATTERY},
+        {("generated", 0, 0, 0): 0.5},
+        {("generated", 0, 0, 0): 0.51},
+        RENT + FULL_LOAD - (6 * 75 - 7.5 * 25) * 365,
+    ),
+    # 0.5 MW of connection and 0.25 MW of gas are 6 racks; 1000 USD/kW over 10 years are 100 USD a year of 8766 h
+    "max_build": Alone(
+        "build_limit",
+        ("max_build",),
+        {
+            **MANAGED,
+            "horizon": HALVES,
+            "power": HALF,
+            "workload": UNSERVED,
+            "more": GAS + 'max_build = "0.25 MW"\ncapex = "1000 USD/kW"\nlifetime = "10 year"',
+        },
+        {("built", 0, 0): 0.15, ("built", 0, 1): 0.1},
+        {("built", 0, 0): 0.15, ("built", 0, 1): 0.11},
+        6 * RACK_YEAR + 80 * MISSING_YEAR + (0.5 * 50 + 0.25 * 60) * 8760 + 25_000 * 8760 / 8766,
+    ),
+    # half of 1 MW is paid at 60 USD, taken or not, and so taken; 0.6 MW all year are 5.256 GWh to be paid
+    "paid": Alone(
+        "least_take",
+        ("paid",),
+        {**MANAGED, "more": PPA.format(1, 60) + "min_take = 0.5"},
+        {("bought", 0, 0, 0, 0): 0.6, ("paid", 0, 0): 5.256},
+        {("bought", 0, 0, 0, 0): 0.6, ("paid", 0, 0): 5.2},
+        RENT + (0.5 * 60 + 0.75 * 50) * 8760,
+    ),
+    "min_take": Alone(
+        "least_take",
+        ("min_take",),
+        {**MANAGED, "more": GAS + 'capacity = "1 MW"\nmin_take = 0.5'},
+        {("paid", 0, 0): 4.38},
+        {("paid", 0, 0): 4.37},
+        RENT + (0.5 * 60 + 0.75 * 50) * 8760,
+    ),
 }
 every_case = pytest.mark.parametrize("name", CASES)
 
@@ -540,12 +717,12 @@ def test_no_text_without_a_case() -> None:
 
 
 def stating() -> set[str]:
-    """The functions of the formulation that add rows."""
-    tree = ast.parse(inspect.getsource(formulation))
+    """The functions of the formulation and of energy that add rows."""
     adds = ast.dump(ast.parse("program.add", mode="eval").body)
     return {
         function.name
-        for function in tree.body
+        for module in (formulation, energy)
+        for function in ast.parse(inspect.getsource(module)).body
         if isinstance(function, ast.FunctionDef)
         for node in ast.walk(function)
         if isinstance(node, ast.Call) and ast.dump(node.func) == adds
@@ -570,10 +747,9 @@ def test_every_constraint_has_a_case(stated: dict[str, set[str]]) -> None:
     for case in CASES.values():
         model(scenario(**case.blocks))
     for seed in range(120):  # what random worlds come upon
-        try:
-            model(world(seed))
-        except InputFault:
-            continue
+        for text in (world(seed), energy_world(seed)):
+            with suppress(InputFault):
+                model(text)
     covered = {(case.function, rule) for case in CASES.values() for rule in case.rules}
     assert covered == {(function, rule) for function, rules in stated.items() for rule in rules}
     assert {function for function, _ in covered} == stating()

@@ -1,11 +1,12 @@
 """The planner against the second formulation (tests/oracle.py) on random small worlds: status, optimum, least cost.
 
-The two share the records and the calendar, nothing else. A failure names its seed;
-`python -m tests.worlds SEED` prints the world.
+The two share the records and the calendar, nothing else. A failure names its seed; `python -m tests.worlds SEED` prints the
+world, `python -m tests.worlds energy SEED` one with slices, shapes and power sources.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -13,17 +14,18 @@ import pytest
 from planner.errors import InputFault
 from tests.oracle import optimum
 from tests.small import plan, value
-from tests.worlds import world
+from tests.worlds import energy_world, world
 
 BLOCK, BLOCKS, FIRST = 20, 14, 20_000
 SEEDS = range(FIRST, FIRST + BLOCK * BLOCKS)
+ENERGY_SEEDS = range(40_000, 40_000 + BLOCK * 6)
 
 
 @cache
-def disagreement(seed: int) -> tuple[str, str]:
+def disagreement(seed: int, made: Callable[[int], str] = world) -> tuple[str, str]:
     """(status, what differs: empty if nothing does)."""
     try:
-        result = plan(world(seed))
+        result = plan(made(seed))
     except InputFault as fault:
         return "refused", str(fault)
     theirs = optimum(result.inputs, net_max_share=True)
@@ -51,6 +53,20 @@ def test_planner_agrees_with_the_second_formulation(first: int) -> None:
 def test_few_worlds_are_refused_and_most_have_a_plan() -> None:
     statuses = [disagreement(seed)[0] for seed in SEEDS]
     assert len(statuses) >= 240
+    assert statuses.count("refused") < 0.1 * len(statuses)
+    assert statuses.count("optimal") > 0.6 * len(statuses)
+    assert statuses.count("infeasible") > 0.05 * len(statuses)
+
+
+@pytest.mark.parametrize("first", ENERGY_SEEDS[::BLOCK])
+def test_planner_agrees_with_the_second_formulation_on_energy(first: int) -> None:
+    found = {seed: disagreement(seed, energy_world) for seed in range(first, first + BLOCK)}
+    assert not {seed: what for seed, (status, what) in found.items() if status != "refused" and what}
+
+
+def test_few_worlds_with_energy_are_refused_and_most_have_a_plan() -> None:
+    statuses = [disagreement(seed, energy_world)[0] for seed in ENERGY_SEEDS]
+    assert len(statuses) >= 120
     assert statuses.count("refused") < 0.1 * len(statuses)
     assert statuses.count("optimal") > 0.6 * len(statuses)
     assert statuses.count("infeasible") > 0.05 * len(statuses)
