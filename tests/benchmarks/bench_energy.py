@@ -1,7 +1,8 @@
 """Times a bundled scenario over ever finer slices of the year, and HiGHS's methods against each other.
 
 Every row is a fresh process of this interpreter, one after the other, so that ratios within one run mean something on any
-machine; there are no absolute limits. `ratio` is over the one-slice solve of the same run. Methods must agree on the optimum to 1e-7.
+machine; there are no absolute limits. `ratio` is over the one-slice solve of the same run. Methods must agree on the optimum
+to 1e-7.
 
     python -m tests.benchmarks.bench_energy                 # 1, 4, 12, 24 and 96 slices as the planner solves them
     python -m tests.benchmarks.bench_energy --slices 1 24 --methods planner simplex ipx pdlp
