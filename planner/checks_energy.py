@@ -123,4 +123,14 @@ def sources_stand_somewhere(inputs: Inputs) -> Iterator[Finding]:
                 yield Finding(label, what, "make the offer metered there, limit it to other sites, or drop the source")
 
 
-ENERGY_CHECKS = (slices_cover_the_year, shapes_are_whole, sources_stand_somewhere)
+def minimum_takes_leave_shares_alone(inputs: Inputs) -> Iterator[Finding]:
+    """A share of spend cannot be planned beside a minimum take: paying for energy that is not taken would widen the share."""
+    shares = [s for s in inputs.scenario.limits.provider_share if s.of == "spend"]
+    for source in inputs.power_sources if shares else ():
+        if source.min_take:
+            what = "has a minimum take, and the scenario limits a share of spend: unused energy would widen that share"
+            fix = "limit the share of compute or power instead, or set min_take = 0"
+            yield Finding(source.where.at(f"power_source.{source.id}.min_take"), what, fix)
+
+
+ENERGY_CHECKS = (slices_cover_the_year, shapes_are_whole, sources_stand_somewhere, minimum_takes_leave_shares_alone)

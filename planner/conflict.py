@@ -95,7 +95,7 @@ def _relax(model: Model, wanted: Callable[[str], bool]) -> Conflict | None:
 def _prohibited(model: Model, short: tuple[Short, ...]) -> Iterator[InConflict]:
     """Export rules that leave a short workload nothing to add: they have no row, because their columns were never made."""
     data = model.instance
-    names = {data.workloads.index(s.subject): s.first_period for s in short if s.rule == "demand"}
+    names = {data.workloads.index(s.subject): s.first_period.split(" ")[0] for s in short if s.rule == "demand"}  # without the slice
     serving = {p: names[s.workload] for k in data.classes for s in k.serves if s.workload in names for p in k.positions}
     labels = [t.label for t in data.periods]
     for g in data.groups:

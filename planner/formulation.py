@@ -33,7 +33,7 @@ class Model:
 
 def build(data: Instance) -> Model:
     """The programme of an instance."""
-    program = Program()
+    program = Program(sliced=len(data.slices.ids) > 1)
     v = make_variables(program, data)
     stock(program, data, v)
     shipments(program, data, v)

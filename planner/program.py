@@ -53,6 +53,7 @@ class Program:
     variables: list[Any] = field(default_factory=list)
     upper: list[float] = field(default_factory=list)
     integer: list[bool] = field(default_factory=list)
+    sliced: bool = False  # several slices of the year: many alike columns, which suit the simplex method
     rows: list[Key] = field(default_factory=list)
     senses: list[int] = field(default_factory=list)  # -1 at most, 0 equal, 1 at least
     rhs: list[float] = field(default_factory=list)

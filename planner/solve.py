@@ -62,7 +62,7 @@ def _run(
     engine.setOptionValue("mip_rel_gap", options.gap)
     if options.time_limit is not None:
         engine.setOptionValue("time_limit", max(0.01, (options.time_limit if left is None else left)))
-    if len(program.columns) >= LARGE and not any(program.integer):
+    if len(program.columns) >= LARGE and not program.sliced and not any(program.integer):
         engine.setOptionValue("solver", "ipx")  # crossover follows: the answer is a basis, like that of the simplex method
         _run_interruptibly(engine)
         if _proved(engine):

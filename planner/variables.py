@@ -80,7 +80,7 @@ def make_variables(program: Program, data: Instance) -> Variables:
             if any((p, t) in v.online for p in k.positions):
                 for s in k.serves:
                     if data.compute[s.workload, k.accelerator][t] > 0:
-                        for i in data.slices.there(t):
+                        for i in _wanted(data, s.workload, t):
                             v.use[s.workload, k.index, t, i] = program.variable("use", s.workload, k.index, t, i)
     if data.objective in ("cost", "unserved"):
         for w, price in enumerate(data.unserved_price):
@@ -96,6 +96,13 @@ def make_variables(program: Program, data: Instance) -> Variables:
     if data.objective == "peak_power":
         v.peak = program.variable("peak")
     return v
+
+
+def _wanted(data: Instance, w: int, t: int) -> list[int]:
+    """Slices of a period in which a workload has a demand: elsewhere nothing may be served."""
+    slots = zip(data.slots[w], data.slot_demand[w][t], strict=True)
+    wanted = {i for slot, needed in slots if needed > 0 for i in slot}
+    return [i for i in data.slices.there(t) if i in wanted]
 
 
 def _stock_variables(program: Program, data: Instance, v: Variables, p: int, t: int, ends: bool) -> None:

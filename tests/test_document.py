@@ -157,7 +157,7 @@ class Writer:
         self.places.setdefault(path, len(self.lines))
 
     def blank(self) -> None:
-        self.emit(self.draw(st.sampled_from(["", "", "", "\n", "  # x = 1 [a] \"\n", "\t\n\n"])))
+        self.emit(self.draw(st.sampled_from(["", "", "", "\n", '  # x = 1 [a] "\n', "\t\n\n"])))
 
     def scalar(self) -> None:
         self.emit(self.draw(st.sampled_from([
@@ -195,7 +195,9 @@ class Writer:
         keys = [key, *self.draw(st.lists(names, max_size=1))]
         for i in range(1, len(keys) + 1):
             self.note((*path, *keys[:i]))
-        self.emit(self.draw(st.sampled_from([".", " . "])).join(map(spelled, keys)) + self.draw(st.sampled_from(["=", " = ", "\t=  "])))
+        self.emit(
+            self.draw(st.sampled_from([".", " . "])).join(map(spelled, keys)) + self.draw(st.sampled_from(["=", " = ", "\t=  "]))
+        )
         self.value((*path, *keys), depth, flat)
 
     def body(self, path: tuple[str | int, ...], used: set[str]) -> None:

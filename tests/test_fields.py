@@ -54,7 +54,9 @@ def test_a_line_sorts_its_points() -> None:
     assert line == Series(((DAY, 1.0), (date(2027, 1, 1), 2.0)), linear=True)
 
 
-@pytest.mark.parametrize(("text", "of", "value"), [("790 million TPP", "tpp", 790e6), ("35000 gpu", "gpu", 35000), ("7 %", "share", 0.07)])
+@pytest.mark.parametrize(
+    ("text", "of", "value"), [("790 million TPP", "tpp", 790e6), ("35000 gpu", "gpu", 35000), ("7 %", "share", 0.07)]
+)
 def test_amounts(text: str, of: str, value: float) -> None:
     amount = read(AmountField(), text)
     assert (amount.of, amount.value) == (of, pytest.approx(value))
@@ -85,7 +87,12 @@ def test_amounts(text: str, of: str, value: float) -> None:
         (SeriesField(POWER), {"points": []}, (), "is not a series"),
         (SeriesField(POWER), {"interpolate": "cubic", "points": []}, (), "is not a series"),
         (SeriesField(POWER), {"interpolate": "linear", "points": [1]}, ("points",), "two points or more"),
-        (SeriesField(POWER), {"interpolate": "linear", "points": [{"at": DAY, "value": "1"}, 3]}, ("points", 0, "value"), "has no unit"),
+        (
+            SeriesField(POWER),
+            {"interpolate": "linear", "points": [{"at": DAY, "value": "1"}, 3]},
+            ("points", 0, "value"),
+            "has no unit",
+        ),
         (LIMIT, {}, (), "a soft limit has two keys"),
         (LIMIT, {"max": "1 MW"}, (), "a soft limit has two keys"),
         (LIMIT, {"max": "1", "at": "1 USD/MW/year"}, ("max",), "has no unit"),

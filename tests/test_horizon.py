@@ -81,7 +81,9 @@ def at_noon(series: list[tuple[date, float]], day: date) -> float | None:
 
 
 @given(points, days, st.integers(0, 400), st.booleans(), values)
-def test_means_and_extremes_day_by_day(known: list[tuple[date, float]], first: date, length: int, linear: bool, before: float) -> None:
+def test_means_and_extremes_day_by_day(
+    known: list[tuple[date, float]], first: date, length: int, linear: bool, before: float
+) -> None:
     last = first + timedelta(length)
     period = Period(0, "", first, last)
     series = Series(steps(known).points, linear)
@@ -170,7 +172,3 @@ def test_overlap_is_a_count_of_days(first: date, length: int, begin: date | None
     period = Period(0, "", first, first + timedelta(length))
     inside = [d for d in (first + timedelta(i) for i in range(length + 1)) if (not begin or d >= begin) and (not end or d <= end)]
     assert overlap_days(begin, end, period) == len(inside)
-
-
-def test_a_column_that_is_not_there_is_zero() -> None:
-    assert horizon.column_mean(None, Period(0, "", date(2026, 1, 1), date(2026, 1, 2))) == 0.0

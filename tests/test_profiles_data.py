@@ -87,7 +87,13 @@ def test_offers_stand_at_sites_of_their_provider_and_contract() -> None:
 
 
 def test_countries_are_iso_codes() -> None:
-    for name, column in (("countries", "iso2"), ("sites", "country"), ("grids", "country"), ("offers", "country"), ("providers", "headquarters")):
+    for name, column in (
+        ("countries", "iso2"),
+        ("sites", "country"),
+        ("grids", "country"),
+        ("offers", "country"),
+        ("providers", "headquarters"),
+    ):
         for row in lines(name):
             assert not row[column] or row[column] in ISO, (name, row)
     known = {row["iso2"] for row in lines("countries")}
@@ -156,7 +162,9 @@ def test_every_estimated_reserved_price_follows_the_build_up() -> None:
         assert inputs["accelerator"] == row["accelerator"]
         assert float(row["price"]) == pytest.approx(built(inputs, ""), abs=6e-5), row["id"]
         low, high = band(row["note"])
-        assert (low, high) == (pytest.approx(built(inputs, "_low"), abs=6e-5), pytest.approx(built(inputs, "_high"), abs=6e-5)), row["id"]
+        assert (low, high) == (pytest.approx(built(inputs, "_low"), abs=6e-5), pytest.approx(built(inputs, "_high"), abs=6e-5)), (
+            row["id"]
+        )
         assert low < float(row["price"]) < high
 
 
@@ -165,7 +173,9 @@ def test_the_sheet_agrees_with_the_accelerators() -> None:
     for row in lines("price_buildup"):
         rack = racks[row["accelerator"]]
         assert float(row["chips_per_rack"]) == float(rack["chips_per_rack"]), row["offer"]
-        assert float(row["kw_it_per_gpu"]) == pytest.approx(float(rack["rack_power"]) / float(rack["chips_per_rack"]), rel=1e-4), row["offer"]
+        assert float(row["kw_it_per_gpu"]) == pytest.approx(
+            float(rack["rack_power"]) / float(rack["chips_per_rack"]), rel=1e-4
+        ), row["offer"]
 
 
 def test_estimated_offers_carry_low_and_high() -> None:
@@ -212,7 +222,9 @@ def standing(inputs: Inputs, country: str, day: date, tenant: str | None = "open
 
     control = inputs.scenario.export_control.model_copy(update={"tenant": tenant})
     scenario = inputs.scenario.model_copy(update={"export_control": control})
-    site = next(iter(inputs.sites.values())).model_copy(update={"id": "x", "country": country, "provider": provider, "operator": None})
+    site = next(iter(inputs.sites.values())).model_copy(
+        update={"id": "x", "country": country, "provider": provider, "operator": None}
+    )
     world = replace(inputs, scenario=scenario, sites={"x": site}, horizon=periods(day, day, "month"))
     return ExportControl(world).standing(site, "gb300_nvl72")[0]
 
