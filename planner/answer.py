@@ -281,11 +281,11 @@ def _binding(found: Sequence[Hardest], result: Result, out: Console) -> None:
         when = limit.first if limit.first == limit.last else f"{limit.first} to {limit.last}"
         when = "" if when == "total" else when
         rows.append([rule_name(limit.rule, limit.subject), when, name, amount(limit.worth * size, unit)])
-    title = "Limits that bind hardest, and what one more unit throughout saves"
-    draw(title, ["limit", "when", "one more", "saves"], rows, out, left=3)
+    title = "Limits that bind hardest, and what a little more of them throughout saves, at the margin"
+    draw(title, ["limit", "when", "per", "saves"], rows, out, left=3)
 
 
-UNIT_OF_ROOM = {"MW": (1e3, "GW"), "USD": (1e9, "billion USD"), "share": (0.01, "percentage point"), "t": (1e6, "Mt")}
+UNIT_OF_ROOM = {"MW": (1.0, "MW"), "USD": (1e6, "million USD"), "share": (0.01, "percentage point"), "t": (1e3, "kt")}
 
 
 def _unserved(result: Result) -> list[tuple[str, str]]:

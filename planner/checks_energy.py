@@ -97,6 +97,10 @@ def _named_shapes(inputs: Inputs) -> Iterator[tuple[Location, str]]:
 def sources_stand_somewhere(inputs: Inputs) -> Iterator[Finding]:
     """Sites and grids of sources exist; sites with sources have power rows and metered offers; what comes too late is said."""
     if inputs.scenario.energy is None:
+        for row in inputs.everything["power_sources"]:
+            what = "does nothing: the scenario has no [energy] section"
+            label = row.where.at(f"power_source.{row.id}")  # type: ignore[attr-defined]
+            yield Finding(label, what, 'add [energy], e.g. slices = "day-night"', "warning")
         return
     sites = {row.id for row in inputs.everything["sites"]}  # type: ignore[attr-defined]
     grids = {row.id for row in inputs.everything["grids"]}  # type: ignore[attr-defined]

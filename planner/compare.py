@@ -5,6 +5,7 @@ Everything is compared as tidy rows, so that the CSV files can be pivoted in a s
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,12 @@ class Compared:
 
 def from_folder(folder: Path) -> Compared:
     """A plan folder as something to compare."""
-    manifest, tables, _ = read_tables(folder)
+    manifest, tables, raw = read_tables(folder)
     try:
+        changed = [f for f, sha in manifest["tables"].items() if hashlib.sha256(raw[f.removesuffix(".csv")]).hexdigest() != sha]
+        paid = sum(float(row["discounted_usd"]) for row in tables["cost"])
+        if changed or abs(paid - float(manifest["totals"]["cost_usd"])) > 1e-6 * max(1.0, abs(paid)):
+            raise ValueError(f"{', '.join(changed) or 'plan.json'} is not what was written")
         mix, sources = pd.DataFrame(tables["mix"]), pd.DataFrame(tables["sources"], dtype=str)
         numbers = [c for c in mix.columns if c not in ("period", "provider")]
         mix[numbers] = mix[numbers].apply(pd.to_numeric)

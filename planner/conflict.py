@@ -95,7 +95,8 @@ def _relax(model: Model, wanted: Callable[[str], bool]) -> Conflict | None:
 def _prohibited(model: Model, short: tuple[Short, ...]) -> Iterator[InConflict]:
     """Export rules that leave a short workload nothing to add: they have no row, because their columns were never made."""
     data = model.instance
-    names = {data.workloads.index(s.subject): s.first_period.split(" ")[0] for s in short if s.rule == "demand"}  # without the slice
+    first = {s.subject: s.first_period.split(" ")[0] for s in short if s.rule == "demand"}  # the period without its slice
+    names = {data.workloads.index(subject): period for subject, period in first.items()}
     serving = {p: names[s.workload] for k in data.classes for s in k.serves if s.workload in names for p in k.positions}
     labels = [t.label for t in data.periods]
     for g in data.groups:
@@ -105,10 +106,21 @@ def _prohibited(model: Model, short: tuple[Short, ...]) -> Iterator[InConflict]:
             yield InConflict("export_blocked", f"{g.site.id} {g.accelerator}", when[0], when[-1], 0.0, "rack")
 
 
+def _bound(model: Model, row: int) -> float:
+    """The limit of a row as the user knows it; of a share, in per cent."""
+    rule, *key = model.program.rows[row]
+    if rule.startswith("provider_share"):
+        floor, t = rule.endswith("min"), int(str(key[2]))
+        return 100 * next(
+            s.share for s in model.instance.shares if (s.provider, s.of, s.floor) == (key[0], key[1], floor) and t in s.periods
+        )
+    return model.program.stated[row] * FAMILIES[rule].scale
+
+
 def _size(model: Model, row: int) -> float:
     """What a row is about, to weigh its slack by: the demand, or its bound."""
     rule, *key = model.program.rows[row]
-    return model.instance.slot_demand[key[0]][key[1]][key[2]] if rule == "demand" else model.program.rhs[row]
+    return model.instance.slot_demand[key[0]][key[1]][key[2]] if rule == "demand" else model.program.stated[row]
 
 
 def _short(model: Model, missing: dict[int, float]) -> Iterator[Short]:
@@ -133,9 +145,16 @@ def _in_conflict(model: Model, duals: list[float]) -> Iterator[InConflict]:
         rule, *key = model.program.rows[i]
         if rule in FAMILIES and rule != "demand" and abs(dual) > TIGHT * largest:
             subject, period = _name(model, rule, key)
-            groups.setdefault((rule, subject), []).append((period, model.program.rhs[i] * FAMILIES[rule].scale))
+            groups.setdefault((rule, subject), []).append((period, _bound(model, i)))
     for (rule, subject), found in groups.items():
-        yield InConflict(rule, subject, found[0][0], found[-1][0], found[0][1], FAMILIES[rule].unit)
+        yield InConflict(
+            rule,
+            subject,
+            found[0][0],
+            found[-1][0],
+            found[0][1],
+            "%" if rule.startswith("provider_share") else FAMILIES[rule].unit,
+        )
 
 
 def data(conflict: Conflict) -> dict[str, list[dict[str, object]]]:

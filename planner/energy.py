@@ -179,7 +179,7 @@ def throttled_power(program: Program, data: Instance, v: Variables) -> None:
                     elif s.availability[t][i]:
                         terms.append((-s.availability[t][i], v.there[s.index, t]))
                 if terms:
-                    program.add(total(terms) <= limit.limit[t], "site_power_slice", limit.subject, t, i)
+                    program.add(total(terms) <= limit.limit[t], "site_power_slice", limit.subject, t, i, limit=limit.limit[t])
 
 
 def balance(program: Program, data: Instance, v: Variables) -> None:

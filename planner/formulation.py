@@ -218,7 +218,8 @@ def site_power(program: Program, data: Instance, v: Variables) -> None:
             rated = [(data.power[p], v.online[p, t]) for p in limit.members if (p, t) in v.online]
             if rated:
                 firm = energy.firm_power(data, v, limit.subject, t)
-                program.add(total(rated + firm) <= limit.limit[t], "site_power", limit.subject, t)
+                bound = limit.limit[t]
+                program.add(total(rated + firm) <= bound, "site_power", limit.subject, t, limit=bound)
 
 
 def build_rate(program: Program, data: Instance, v: Variables) -> None:
@@ -251,7 +252,7 @@ def power_caps(program: Program, data: Instance, v: Variables) -> None:
                 if limit.price is not None:
                     terms.append((-1.0, v.excess[limit.family, limit.subject, t]))
                 row = total(terms)
-                program.add(row >= bound if limit.floor else row <= bound, limit.family, limit.subject, t, i)
+                program.add(row >= bound if limit.floor else row <= bound, limit.family, limit.subject, t, i, limit=bound)
 
 
 # --- 6 supply ---------------------------------------------------------------------------------------------------------
@@ -267,7 +268,7 @@ def supply(program: Program, data: Instance, v: Variables) -> None:
         for t, bound in enumerate(limit.limit):
             if bound is not None:
                 shipped = total((weight, v.shipped[g, t]) for g, weight in limit.groups)
-                program.add(shipped <= bound, limit.family, limit.subject, t)
+                program.add(shipped <= bound, limit.family, limit.subject, t, limit=bound)
 
 
 def offer_max(program: Program, data: Instance, v: Variables) -> None:
@@ -283,7 +284,7 @@ def offer_max(program: Program, data: Instance, v: Variables) -> None:
                 if (p, t) in (v.online if data.positions[p].on_demand else v.held)
             ]
             if racks:
-                program.add(total(racks) <= limit.limit, "offer_max", limit.offer, t)
+                program.add(total(racks) <= limit.limit, "offer_max", limit.offer, t, limit=limit.limit)
 
 
 # --- 7 export control -------------------------------------------------------------------------------------------------
@@ -323,10 +324,10 @@ def export_quantities(program: Program, data: Instance, v: Variables) -> None:
             ]
             if limit.floor:
                 row = total([(weight, _net(data, v, g, when, t)) for g, weight, when in limit.counted] + base)
-                program.add(row >= limit.amount, limit.family, limit.subject, t)
+                program.add(row >= limit.amount, limit.family, limit.subject, t, limit=limit.amount)
             else:
                 row = total([(weight, _counted(v, g, when, t)) for g, weight, when in limit.counted] + base)
-                program.add(row <= limit.amount, limit.family, limit.subject, t)
+                program.add(row <= limit.amount, limit.family, limit.subject, t, limit=limit.amount)
 
 
 def _counted(v: Variables, g: int, when: frozenset[int], t: int) -> Expression:
@@ -387,7 +388,7 @@ def budgets(program: Program, data: Instance, v: Variables) -> None:
         if budget.price is not None:
             v.excess["budget", budget.label] = program.variable("excess", "budget", budget.label)
             terms.append((-1.0, v.excess["budget", budget.label]))
-        program.add(total(terms) <= budget.limit, "budget", budget.label)
+        program.add(total(terms) <= budget.limit, "budget", budget.label, limit=budget.limit)
 
 
 def _first_payments(program: Program, data: Instance, v: Variables) -> None:
@@ -560,7 +561,7 @@ def carbon(program: Program, data: Instance, v: Variables) -> None:
         if cap.price is not None:
             v.excess["carbon", cap.label] = program.variable("excess", "carbon", cap.label)
             emitted.append((-1.0, v.excess["carbon", cap.label]))
-        program.add(total(emitted) <= cap.limit, "carbon", cap.label)
+        program.add(total(emitted) <= cap.limit, "carbon", cap.label, limit=cap.limit)
 
 
 # --- objectives -------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ discount_rate = "8 %/year"
 [select]
 providers = ["azure", "oracle"]
 accelerators = ["gb200_nvl72", "gb300_nvl72"]
+contracts = ["oracle-4500mw"] # without this line every contract of the two takes part, minimum payments included
 
 [[workload]]
 id = "training"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from planner.formulation import Model
 from planner.instance import Instance
@@ -97,7 +98,8 @@ def limits(model: Model, plan: Plan) -> Iterator[Limit]:
         family = FAMILIES.get(rule)
         if family is None:
             continue
-        value, bound = plan.activity[i], program.rhs[i]
+        bound = program.stated[i]
+        value = plan.activity[i] + bound - program.rhs[i] + _excess(plan, rule, key)
         dual = plan.duals[i] if plan.duals else None
         worth = None if dual is None else (dual if program.senses[i] >= 0 else -dual) * size / family.scale
         value, bound = value * family.scale, bound * family.scale
@@ -111,8 +113,13 @@ def limits(model: Model, plan: Plan) -> Iterator[Limit]:
         if rule == "demand":
             value = bound = data.slot_demand[key[0]][key[1]][key[2]] * plan.scale
             slack = 0.0
-        binding = abs(slack) <= TIGHT * max(1.0, abs(bound)) and program.senses[i] != 0
+        binding = slack <= TIGHT * max(1.0, abs(bound)) and program.senses[i] != 0
         yield Limit(rule, subject, period, value, bound, unit, slack, binding, worth, f"{money}/{unit}")
+
+
+def _excess(plan: Plan, rule: str, key: list[Any]) -> float:
+    """What was taken beyond a soft limit and paid for: part of the value, though not of the row."""
+    return plan.excess.get((rule, *key[:2]), plan.excess.get((rule, *key[:1]), 0.0))
 
 
 def _in_gpu(model: Model, subject: str) -> bool:

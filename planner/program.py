@@ -57,6 +57,7 @@ class Program:
     rows: list[Key] = field(default_factory=list)
     senses: list[int] = field(default_factory=list)  # -1 at most, 0 equal, 1 at least
     rhs: list[float] = field(default_factory=list)
+    stated: list[float] = field(default_factory=list)  # the bound as the user knows it
     starts: list[int] = field(default_factory=lambda: [0])
     indices: list[int] = field(default_factory=list)
     coefficients: list[float] = field(default_factory=list)
@@ -75,8 +76,11 @@ class Program:
         self.integer.append(integer)
         return made
 
-    def add(self, row: Any, rule: str, *key: Any) -> None:
-        """A new row under a rule; a second row of the same key is refused, as is a coefficient that solvers would drop."""
+    def add(self, row: Any, rule: str, *key: Any, limit: float | None = None) -> None:
+        """A new row under a rule; a second row of the same key is refused, as is a coefficient that solvers would drop.
+
+        `limit` is the bound as the user knows it, before constants of the row went to its right side.
+        """
         full = (rule, *key)
         if full in self._row_of:
             raise ValueError(f"row {full} was added twice")
@@ -91,6 +95,7 @@ class Program:
         self.rows.append(full)
         self.senses.append(int(row.sense))
         self.rhs.append(0.0 - float(row.constant))  # never -0.0
+        self.stated.append(self.rhs[-1] if limit is None else limit)
         self.indices += [column for column, _ in terms]
         self.coefficients += [c for _, c in terms]
         self.starts.append(len(self.indices))

@@ -6,6 +6,7 @@ what belongs together is the matter of `checks`.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -145,6 +146,7 @@ def read(name: str, overrides: Sequence[str] = ()) -> Document:
     currencies = _currencies(root)
     raw: RawTables = {table: [] for table in TABLES}
     for folder, folder_shown in _folders(root, reading):
+        _stray_tables(folder, folder_shown, reading)
         for table in TABLES.values():
             file = folder / f"{table.name}.csv"
             if file.is_file() and ("energy" in root.value or table.name not in ENERGY):
@@ -159,6 +161,17 @@ def read(name: str, overrides: Sequence[str] = ()) -> Document:
     if reading.findings or scenario is None:
         raise InputFault(reading.findings)
     return Document(Path(shown).stem, root, scenario, rows, tuple(reading.files.values()), currencies)
+
+
+def _stray_tables(folder: Path, shown: str, reading: Reading) -> None:
+    """A file that nearly bears the name of a table is a table that would be ignored in silence."""
+    for path in sorted(folder.glob("*.csv")):
+        near = difflib.get_close_matches(path.stem.casefold().replace("-", "_"), TABLES, n=1, cutoff=0.75)
+        if path.stem not in TABLES and near:
+            fix = f"did you mean {near[0]}.csv? Rename it, or move it elsewhere if it is none of the planner's"
+            reading.findings.append(
+                Finding(Location(f"{shown}/{path.name}"), "is no table of the planner and would not be read", fix)
+            )
 
 
 def _named_shapes(raw: RawTables, root: Node) -> list[RawRow]:

@@ -80,6 +80,10 @@ CASES: dict[str, Case] = {
     "negative capacity": ({"more": DAY_ROWS + GAS + 'capacity = "-1 MW"\n'}, "power_source.x.capacity", "is below 0", "0 or more"),
     "min_take above 1": ({"more": DAY_ROWS + GAS_THERE + "min_take = 1.5\n"}, "power_source.x.min_take", "1.5", ""),
     "a bare number": ({"more": DAY_ROWS + GAS_THERE + "water = 2\n"}, "power_source.x.water", "2", "L/kWh"),
+    "min_take beside a share of spend": (
+        {"more": DAY_ROWS + GAS_THERE + "min_take = 0.5\n", "limits": '[limits]\nprovider_share = [ { provider = "p", of = "spend", max = 0.9 } ]'},
+        "power_source.x.min_take", "a share of spend", "min_take = 0",
+    ),
     # the rest
     "idle load above 1": ({"more": DAY_ROWS, "accelerator": BLOCKS["accelerator"] + "idle_load = 1.2\n"}, "accelerator.a.idle_load", "1.2", ""),
     "flexible as it likes": ({"more": DAY_ROWS, "workload": BLOCKS["workload"] + '\nflexible = "week"'}, "workload.w.flexible", "week", "day"),
