@@ -60,8 +60,14 @@ def shapes_are_whole(inputs: Inputs) -> Iterator[Finding]:
     for where, name in _named_shapes(inputs):
         if name not in inputs.shapes:
             yield Finding(where, f"there is no shape `{name}`", did_you_mean(name, inputs.shapes))
+    others = {name for where, name in _named_shapes(inputs) if not where.key.endswith("price_shape")}
     for name in sorted({name for _, name in _named_shapes(inputs)} & set(inputs.shapes)):
         rows = inputs.shapes[name]
+        below = next((row for row in rows if row.value < 0), None)
+        if below is not None and name in others:
+            yield Finding(
+                below.where.at(f"shape.{name}"), f"has a value below 0 ({below.value:g})", "only prices may be negative"
+            )
         count: dict[tuple[int, int], int] = {}
         for row in rows:
             for cell in _cells(row):
@@ -80,9 +86,9 @@ def shapes_are_whole(inputs: Inputs) -> Iterator[Finding]:
 def _named_shapes(inputs: Inputs) -> Iterator[tuple[Location, str]]:
     for rows in inputs.grids.values():
         for row in rows:
-            for name in (row.price_shape, row.carbon_shape):
-                if name:
-                    yield row.where.at(f"grid.{row.id}"), name
+            for column in ("price_shape", "carbon_shape"):
+                if name := getattr(row, column):
+                    yield row.where.at(f"grid.{row.id}.{column}"), name
     for source in inputs.power_sources:
         if source.shape:
             yield source.where.at(f"power_source.{source.id}.shape"), source.shape
@@ -112,6 +118,8 @@ def sources_stand_somewhere(inputs: Inputs) -> Iterator[Finding]:
     last = inputs.horizon[-1]
     for source in inputs.power_sources:
         label = source.where.at(f"power_source.{source.id}")
+        if source.id == "grid":
+            yield Finding(label, "`grid` is the name of the grid itself in energy.csv", "give the source another id")
         if source.max_build and add_months(inputs.horizon[0].first, 12 * source.lead_time) > last.first:
             what = f"its lead time of {source.lead_time:g} years is longer than the horizon: it is never built"
             yield Finding(label, what, "move the horizon, or drop the row", "warning")

@@ -43,7 +43,7 @@ def from_folder(folder: Path) -> Compared:
     """A plan folder as something to compare."""
     manifest, tables, raw = read_tables(folder)
     try:
-        changed = [f for f, sha in manifest["tables"].items() if hashlib.sha256(raw[f.removesuffix(".csv")]).hexdigest() != sha]
+        changed = [f for f, sha in manifest["tables"].items() if f not in raw or hashlib.sha256(raw[f]).hexdigest() != sha]
         paid = sum(float(row["discounted_usd"]) for row in tables["cost"])
         if changed or abs(paid - float(manifest["totals"]["cost_usd"])) > 1e-6 * max(1.0, abs(paid)):
             raise ValueError(f"{', '.join(changed) or 'plan.json'} is not what was written")

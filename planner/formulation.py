@@ -153,13 +153,12 @@ def use_within_run(program: Program, data: Instance, v: Variables) -> None:
     A class k gathers positions that no workload tells apart; one `use` for all of them is exact (D1). `run` is `online` where
     nothing is throttled.
     """
-    exact = len(data.slices.ids) == 1
     for k in data.classes:
         for t in data.times:
             for i in data.slices.there(t):
                 use = [(1.0, v.use[s.workload, k.index, t, i]) for s in k.serves if (s.workload, k.index, t, i) in v.use]
                 run = [(-1.0, v.run[p, t, i]) for p in k.positions if (p, t, i) in v.run]
-                if k.on_demand and run and exact:
+                if k.on_demand and run and len(data.slices.there(t)) == 1:
                     program.add(total(use + run) == 0, "use", k.index, t, i)
                 elif use or (k.on_demand and run):
                     program.add(total(use + run) <= 0, "use", k.index, t, i)

@@ -54,8 +54,16 @@ def standing_bill(plan: Plan, s: int, t: int) -> float:
     source, there = data.sources[s], plan.there(s, t)
     bill = source.fixed[t] * there + source.annuity[t] * (there - source.capacity[t])
     if source.row.min_take:
-        bill += source.variable * (plan.sources.get(("paid", s, t), 0.0) * 1e3 - taken(plan, s, t))  # beyond what is taken
+        bill += source.variable * (paid(plan, s, t) - taken(plan, s, t))  # beyond what is taken
     return bill
+
+
+def paid(plan: Plan, s: int, t: int) -> float:
+    """Energy paid for in a period [MWh]: what is taken, and at least the minimum of what is available."""
+    data = plan.instance
+    source, hours = data.sources[s], data.slices.hours[t]
+    available = sum(source.availability[t][i] * hours[i] for i in data.slices.there(t)) * plan.there(s, t)
+    return max(taken(plan, s, t), source.row.min_take * available)
 
 
 def taken(plan: Plan, s: int, t: int) -> float:
@@ -161,9 +169,7 @@ def built(plan: Plan) -> Table:
     for source in data.sources:
         for t in data.times:
             decided, there = plan.sources.get(("built", source.index, t), 0.0), plan.there(source.index, t)
-            used = taken(plan, source.index, t)
-            paid = plan.sources.get(("paid", source.index, t), 0.0) * 1e3 if source.row.min_take else used
             if max(decided, there) > DUST:
                 bill = standing_bill(plan, source.index, t) * MILLION
-                rows.append((source.row.id, data.periods[t].label, decided, there, max(paid, used), bill))
+                rows.append((source.row.id, data.periods[t].label, decided, there, paid(plan, source.index, t), bill))
     return make("built", "source period built_mw there_mw paid_mwh cost_usd", rows)

@@ -704,7 +704,7 @@ def test_min_take(tmp_path: Path) -> None:
     inputs = energy_of(tmp_path, PPA)
     passes(inputs, bought(1, 0))  # 0.5 MW are taken on the mean, 1.5 MW are paid
     fails(inputs, bought(1, 0, paid=1.4), "min_take", only=True)
-    passes(inputs, bought(1, 0, paid=1.6))
+    fails(inputs, bought(1, 0, paid=1.6), "min_take")  # nor is more paid than is due
 
 
 def test_included_energy_is_not_bought(tmp_path: Path) -> None:

@@ -735,9 +735,9 @@ def stated(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     add = Program.add
 
-    def spy(self: Program, row: Any, rule: str, *key: Any) -> None:
+    def spy(self: Program, row: Any, rule: str, *key: Any, limit: float | None = None) -> None:
         found.setdefault(sys._getframe(1).f_code.co_name, set()).add(rule)
-        add(self, row, rule, *key)
+        add(self, row, rule, *key, limit=limit)
 
     monkeypatch.setattr(Program, "add", spy)
     return found

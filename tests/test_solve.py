@@ -217,7 +217,7 @@ def test_the_duality_gap_sees_a_wrong_price_and_a_wrong_objective() -> None:
     found = solve.solve(made, Solve())
     assert duality_gap(made.program, found.duals, found.objective)[0] < 1e-12
     assert duality_gap(made.program, found.duals, found.objective * 0.99)[0] > 1e-3
-    demand = made.program.rows.index(("demand", 0, 0))
+    demand = made.program.rows.index(("demand", 0, 0, 0))
     gap, infeasible = duality_gap(
         made.program, [y * (2 if i == demand else 1) for i, y in enumerate(found.duals)], found.objective
     )

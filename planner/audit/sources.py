@@ -239,8 +239,8 @@ def _slices(case: Case) -> Iterator[tuple[Period, str]]:
 
 
 def building(case: Case, sources: Sources) -> Iterator[Check]:
-    """Σ additions ≤ max_build;  capacity + built as lead time, lifetime, from and to have it;  paid ≥ taken and
-    ≥ min_take × available;  cost = annuity + fixed_om + variable_cost·(paid − taken)."""
+    """Σ additions ≤ max_build;  capacity + built as lead time, lifetime, from and to have it;  paid = the larger
+    of taken and min_take × available;  cost = annuity + fixed_om + variable_cost·(paid − taken)."""
     for source in case.world.sources.values():
         built = sum(sources.stated(source, period.index).get("built_mw") for period in case.world.horizon)
         yield case.judge.at_most("max_build", source.id, "", built, source.max_build, "MW")
@@ -248,11 +248,7 @@ def building(case: Case, sources: Sources) -> Iterator[Check]:
             t, told = period.index, sources.stated(source, period.index)
             there, due = sources.there(source, t), sources.due(source, t)
             yield case.judge.equal("source_stock", source.id, period.label, told.get("there_mw"), there, "MW", built)
-            yield case.judge.at_least(
-                "min_take", source.id, period.label, told.get("paid_mwh"), due, "MWh", note="energy paid for"
-            )
-            if source.variable_cost < 0:  # paying for more would be earning
-                yield case.judge.at_most("min_take", source.id, period.label, told.get("paid_mwh"), due, "MWh")
+            yield case.judge.equal("min_take", source.id, period.label, told.get("paid_mwh"), due, "MWh")
             cost = sources.standing_cost(source, t) + sources.extra_cost(source, t)
             gross = abs(source.variable_cost) * (told.get("paid_mwh") + sources.taken(source, t))
             yield case.judge.equal("built", source.id, period.label, told.get("cost_usd"), cost, "USD", gross)
