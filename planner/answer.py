@@ -180,9 +180,30 @@ def show(result: Result, folder: str | None, out: Console) -> None:
     out.print()
     _mix_by_year(result, out)
     out.print()
+    _energy(result, out)
     _binding(hardest(list(result.limits)), result, out)
     out.print()
     facts([*_unserved(result), *_rests_on(result), _files(result, folder)], out)
+
+
+def _energy(result: Result, out: Console, most: int = 6) -> None:
+    """Where the power comes from, for a plan with slices or sources: the largest sources first."""
+    from planner.power import energy_by_source, standing_by_source
+
+    tables = {table.name: table for table in result.tables}
+    if "energy" not in tables:
+        return
+    sums = energy_by_source(tables["energy"].records())
+    there = standing_by_source(tables["built"].records()) if "built" in tables else {}
+    rows = []
+    for name, (mwh, usd, tonnes) in list(sums.items())[:most]:
+        standing = amount(there[name], "MW") if name in there else "-"
+        rows.append([name, standing, amount(mwh, "MWh"), amount(usd, "USD") if usd else "-", amount(tonnes, "t")])
+    title = "Energy by source: power that stands there at most, energy taken and its cost, carbon"
+    draw(title, ["source", "power", "energy", "cost", "carbon"], rows, out)
+    if len(sums) > most:
+        say(f"and {len(sums) - most} more sources (energy.csv)", out)
+    out.print()
 
 
 def _standing(result: Result) -> str:

@@ -6,7 +6,7 @@ Everything is compared as tidy rows, so that the CSV files can be pivoted in a s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pandas as pd
 
 from planner.errors import InputFault, Location
 from planner.folder import read_tables
+from planner.power import energy_by_source, standing_by_source
 from planner.table import Table
 
 UNITS = {
@@ -55,6 +56,7 @@ def from_folder(folder: Path) -> Compared:
     except (KeyError, ValueError, TypeError) as error:
         what = f"cannot be compared: {error}"
         raise InputFault.one(what, "`planner verify` says what is wrong with it; or solve again", Location(str(folder))) from None
+    totals |= _energy_totals(tables.get("energy", []), tables.get("built", []))
     return Compared(folder.resolve().name, str(manifest.get("status")), totals, mix, sources)
 
 
@@ -66,7 +68,15 @@ def from_result(result: Any) -> Compared:
     sources = result.table("sources")
     rows = [[cell(value) for value in row] for row in sources.rows]
     written = pd.DataFrame(rows, columns=list(sources.columns), dtype=str)
-    return Compared(result.inputs.name, result.status, result.totals, frame(result.table("mix")), written)
+    energy = {table.name: table.records() for table in result.tables if table.name in ("energy", "built")}
+    totals = result.totals | _energy_totals(energy.get("energy", []), energy.get("built", []))
+    return Compared(result.inputs.name, result.status, totals, frame(result.table("mix")), written)
+
+
+def _energy_totals(energy: Sequence[Mapping[str, object]], built: Sequence[Mapping[str, object]]) -> dict[str, float]:
+    """Energy by source, and the power that stands there at most, as totals of a plan with slices or sources."""
+    taken = {f"energy from {name} [MWh]": mwh for name, (mwh, _, _) in energy_by_source(energy).items()}
+    return taken | {f"power of {name} [MW]": mw for name, mw in standing_by_source(built).items()}
 
 
 def distinct(plans: Sequence[Compared]) -> list[Compared]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from planner.plan import DUST, Plan
@@ -173,3 +173,22 @@ def built(plan: Plan) -> Table:
                 bill = standing_bill(plan, source.index, t) * MILLION
                 rows.append((source.row.id, data.periods[t].label, decided, there, paid(plan, source.index, t), bill))
     return make("built", "source period built_mw there_mw paid_mwh cost_usd", rows)
+
+
+def energy_by_source(rows: Iterable[Mapping[str, object]]) -> dict[str, tuple[float, float, float]]:
+    """(MWh, USD, t) by source from the rows of energy.csv; what a battery gives back counts, what it takes does not."""
+    sums: dict[str, tuple[float, float, float]] = {}
+    for row in rows:
+        mwh, usd, tonnes = (float(str(row[name] or 0)) for name in ("mwh", "cost_usd", "carbon_t"))
+        if mwh > 0:
+            before = sums.get(str(row["source"]), (0.0, 0.0, 0.0))
+            sums[str(row["source"])] = (before[0] + mwh, before[1] + usd, before[2] + tonnes)
+    return dict(sorted(sums.items(), key=lambda item: -item[1][0]))
+
+
+def standing_by_source(rows: Iterable[Mapping[str, object]]) -> dict[str, float]:
+    """The largest MW of each source over the periods, from the rows of built.csv."""
+    found: dict[str, float] = {}
+    for row in rows:
+        found[str(row["source"])] = max(found.get(str(row["source"]), 0.0), float(str(row["there_mw"] or 0)))
+    return found
