@@ -33,7 +33,7 @@ def test_the_answer_and_the_comparison_show_it(tmp_path: Path) -> None:
     side = planner("compare", str(tmp_path / "hours"), "green-hours", "--quiet")
     assert side.code == 0
     line = next(line for line in side.out.splitlines() if line.startswith("energy from grid [MWh]"))
-    assert "+0.0%" in line
+    assert "0.0%" in line
 
 
 def test_a_plan_without_hours_has_no_such_block() -> None:
