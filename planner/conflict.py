@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from planner.formulation import Model
-from planner.limits import FAMILIES, _name
+from planner.limits import FAMILIES, row_name
 from planner.solve import load
 
 HARD = ("export_blocked", "licence_need")  # law is not relaxed
@@ -108,18 +108,15 @@ def _prohibited(model: Model, short: tuple[Short, ...]) -> Iterator[InConflict]:
 
 def _bound(model: Model, row: int) -> float:
     """The limit of a row as the user knows it; of a share, in per cent."""
-    rule, *key = model.program.rows[row]
-    if rule.startswith("provider_share"):
-        floor, t = rule.endswith("min"), int(str(key[2]))
-        return 100 * next(
-            s.share for s in model.instance.shares if (s.provider, s.of, s.floor) == (key[0], key[1], floor) and t in s.periods
-        )
-    return model.program.stated[row] * FAMILIES[rule].scale
+    rule = model.program.rows[row][0]
+    return model.program.stated[row] * (100 if rule.startswith("provider_share") else FAMILIES[rule].scale)
 
 
 def _size(model: Model, row: int) -> float:
-    """What a row is about, to weigh its slack by: the demand, or its bound."""
+    """What a row is about, to weigh its slack by: the demand, or its bound; a share has no size of its own."""
     rule, *key = model.program.rows[row]
+    if rule.startswith("provider_share"):
+        return 0.0
     return model.instance.slot_demand[key[0]][key[1]][key[2]] if rule == "demand" else model.program.stated[row]
 
 
@@ -129,7 +126,7 @@ def _short(model: Model, missing: dict[int, float]) -> Iterator[Short]:
         size = abs(_size(model, i))
         if amount > 1e-6 * max(1.0, size):
             rule, *key = model.program.rows[i]
-            subject, period = _name(model, rule, key)
+            subject, period = row_name(model, rule, key)
             scale = FAMILIES[rule].scale
             groups.setdefault((rule, subject), []).append((period, amount * scale, size * scale))
     for (rule, subject), found in groups.items():
@@ -144,7 +141,7 @@ def _in_conflict(model: Model, duals: list[float]) -> Iterator[InConflict]:
     for i, dual in enumerate(duals[: len(model.program.rows)]):
         rule, *key = model.program.rows[i]
         if rule in FAMILIES and rule != "demand" and abs(dual) > TIGHT * largest:
-            subject, period = _name(model, rule, key)
+            subject, period = row_name(model, rule, key)
             groups.setdefault((rule, subject), []).append((period, _bound(model, i)))
     for (rule, subject), found in groups.items():
         yield InConflict(

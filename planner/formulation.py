@@ -457,7 +457,9 @@ def provider_share(program: Program, data: Instance, v: Variables) -> None:
             mine = measure[limit.of](data, v, t, limit.provider)
             row = total([(1.0, mine), (-limit.share, measure[limit.of](data, v, t, None))])
             side = "min" if limit.floor else "max"
-            program.add(row >= 0 if limit.floor else row <= 0, f"provider_share_{side}", limit.provider, limit.of, t)
+            program.add(
+                row >= 0 if limit.floor else row <= 0, f"provider_share_{side}", limit.provider, limit.of, t, limit=limit.share
+            )
 
 
 def _of(data: Instance, provider: str | None) -> list[int]:

@@ -6,13 +6,14 @@ Prices come from one optimal basis: where the optimum is degenerate other prices
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from planner.formulation import Model
 from planner.instance import Instance
 from planner.plan import Plan
+from planner.report import ProviderSums, provider_sums
 from planner.table import MILLION, Table
 
 TIGHT = 1e-6  # relative slack below which a limit binds
@@ -94,6 +95,7 @@ def limits(model: Model, plan: Plan) -> Iterator[Limit]:
     """Every user-facing row in the order of the formulation."""
     program, data = model.program, model.instance
     money, size = objective_unit(data)
+    sums = provider_sums(plan) if data.shares else {}
     for i, (rule, *key) in enumerate(program.rows):
         family = FAMILIES.get(rule)
         if family is None:
@@ -103,10 +105,10 @@ def limits(model: Model, plan: Plan) -> Iterator[Limit]:
         dual = plan.duals[i] if plan.duals else None
         worth = None if dual is None else (dual if program.senses[i] >= 0 else -dual) * size / family.scale
         value, bound = value * family.scale, bound * family.scale
-        subject, period = _name(model, rule, key)
+        subject, period = row_name(model, rule, key)
         unit = family.unit
         if rule.startswith("provider_share"):
-            value, bound, worth = _as_share(model, plan, i, key, worth)
+            value, worth = _as_share(sums, key, worth)
         if rule in ("export_cap", "export_max_share", "export_min_share") and _in_gpu(model, subject):
             unit = "gpu"
         slack = (bound - value) if program.senses[i] < 0 else (value - bound)
@@ -132,7 +134,7 @@ def _in_gpu(model: Model, subject: str) -> bool:
     )
 
 
-def _name(model: Model, rule: str, key: list[object]) -> tuple[str, str]:
+def row_name(model: Model, rule: str, key: list[object]) -> tuple[str, str]:
     """(subject, period) of a row from its key."""
     data = model.instance
     if rule == "demand":
@@ -156,22 +158,13 @@ def _when(data: Instance, t: object, slot: object, slots: Sequence[tuple[int, ..
     return label if len(slots) == 1 else f"{label} {data.slices.ids[slots[int(str(slot))][0]]}"
 
 
-def _as_share(model: Model, plan: Plan, row: int, key: list[object], worth: float | None) -> tuple[float, float, float | None]:
-    """A share row (mine − share · all) as shares: what is, what may be, and the worth of one whole share."""
-    from planner.report import provider_sums
-
-    provider, of, t = str(key[0]), str(key[1]), int(str(key[2]))
-    sums = {name: s for (i, name), s in provider_sums(plan).items() if i == t}
-    measure = {"compute": "compute", "power": "power", "spend": "spend"}[of]
-    whole = sum(getattr(s, measure) for s in sums.values())
-    mine = getattr(sums[provider], measure) if provider in sums else 0.0
-    rule = model.program.rows[row][0]
-    floor = rule.endswith("min")
-    share = next(
-        s.share for s in model.instance.shares if s.provider == provider and s.of == of and s.floor == floor and t in s.periods
-    )
+def _as_share(sums: Mapping[tuple[int, str], ProviderSums], key: list[Any], worth: float | None) -> tuple[float, float | None]:
+    """A share row (mine − share · all) as a share: what it is, and the worth of one whole share."""
+    provider, of, t = key
+    whole = sum(getattr(s, of) for (i, _), s in sums.items() if i == t)
+    mine = getattr(sums[t, provider], of) if (t, provider) in sums else 0.0
     in_rows = whole / MILLION if of == "spend" else whole
-    return (mine / whole if whole else 0.0), share, None if worth is None else worth * in_rows
+    return (mine / whole if whole else 0.0), None if worth is None else worth * in_rows
 
 
 def table(found: list[Limit]) -> Table:

@@ -42,7 +42,7 @@ def tables(inputs: Inputs, plan: Plan) -> list[Table]:
 
 
 @dataclass
-class _Sums:
+class ProviderSums:
     """What a provider holds, draws, delivers and is paid in a period."""
 
     racks: float = 0.0
@@ -51,7 +51,7 @@ class _Sums:
     power: float = 0.0
     spend: float = 0.0  # USD
 
-    def add(self, other: _Sums, weight: float = 1.0) -> None:
+    def add(self, other: ProviderSums, weight: float = 1.0) -> None:
         self.racks += other.racks * weight
         self.gpus += other.gpus * weight
         self.compute += other.compute * weight
@@ -59,11 +59,11 @@ class _Sums:
         self.spend += other.spend
 
 
-def provider_sums(plan: Plan) -> dict[tuple[int, str], _Sums]:
+def provider_sums(plan: Plan) -> dict[tuple[int, str], ProviderSums]:
     """Per period and provider; every provider that has a position appears in every period."""
     data = plan.instance
     providers = sorted({p.site.provider for p in data.positions} | {s.provider for s in data.sources if s.provider})
-    sums = {(t, name): _Sums() for t in data.times for name in providers}
+    sums = {(t, name): ProviderSums() for t in data.times for name in providers}
     for (p, t), held in plan.held.items():
         position, mine = data.positions[p], sums[t, data.positions[p].site.provider]
         online = plan.online[p, t]
@@ -91,12 +91,12 @@ def mix(plan: Plan) -> Table:
     sums = provider_sums(plan)
     hours = sum(t.hours for t in data.periods)
     blocks = [(t.label, {name: s for (i, name), s in sums.items() if i == t.index}) for t in data.periods]
-    total: dict[str, _Sums] = {}
+    total: dict[str, ProviderSums] = {}
     for (t_index, name), s in sums.items():
-        total.setdefault(name, _Sums()).add(s, data.periods[t_index].hours / hours)
+        total.setdefault(name, ProviderSums()).add(s, data.periods[t_index].hours / hours)
     rows = []
     for name, block in [*blocks, ("total", total)]:
-        whole = _Sums()
+        whole = ProviderSums()
         for s in block.values():
             whole.add(s)
         for provider, s in block.items():
