@@ -1,14 +1,8 @@
-"""What a user reads on the terminal: totals, the mix by provider and year, what binds, what is unserved, where the files are.
-
-A terminal gets bold heads, wrapped lines, and tables that are continued below where they are wider than the screen; a pipe gets
-the same text plain and unbroken. No number is ever cut.
-"""
+"""What a user reads on the terminal: totals, the mix by provider and year, what binds, what is unserved, where the files are."""
 
 from __future__ import annotations
 
-import sys
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -17,6 +11,8 @@ from rich.text import Text
 
 from planner.errors import Finding
 from planner.horizon import years_of
+from planner.screen import blocks, cell, draw, facts, say, show_table
+from planner.words import STEPS, UNIT_OF_ROOM, amount, clip, rule_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,147 +22,6 @@ if TYPE_CHECKING:
     from planner.limits import Hardest
     from planner.planning import Result
     from planner.table import Table
-
-RULES = {
-    "site_power": "power of site {}",
-    "build_rate": "build rate of site {}",
-    "fleet_power": "power of the whole fleet",
-    "provider_power": "power cap of {}",
-    "country_power": "power cap of {}",
-    "national_share": "share of the capacity of {}",
-    "grid_headroom": "headroom of grid {}",
-    "contract_max_power": "power ceiling of {}",
-    "contract_min_power": "power floor of {}",
-    "supply": "deliveries of {}",
-    "supply_total": "total supply of {}",
-    "offer_max": "maximum of offer {}",
-    "export_blocked": "export ban: {}",
-    "export_cap": "export cap {}",
-    "export_max_share": "export share {}",
-    "export_min_share": "export share {}",
-    "licence": "export licence {}",
-    "licence_need": "export licence need of {}",
-    "budget": "budget",
-    "provider_share_max": "largest share of {}",
-    "provider_share_min": "least share of {}",
-    "carbon": "carbon cap",
-    "demand": "demand of {}",
-    "resilience": "what must survive the loss of {}",
-    "take_or_pay": "take-or-pay of {}",
-}
-
-
-class _Console(Console):
-    """A console that leaves it to its caller what to do when the reader of a pipe has gone."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-def console(stderr: bool = False) -> Console:
-    """A console that draws on a terminal and writes plain, unbroken lines in a pipe. NO_COLOR is honoured."""
-    stream = sys.stderr if stderr else sys.stdout
-    return _Console(file=stream, highlight=False, soft_wrap=True, width=None if stream.isatty() else 160)
-
-
-def rule_name(rule: str, subject: str) -> str:
-    return RULES.get(rule, rule + " {}").format(subject).strip()
-
-
-STEPS = {
-    "USD": ((1e12, "trillion USD"), (1e9, "billion USD"), (1e6, "million USD"), (1.0, "USD")),
-    "MW": ((1e3, "GW"), (1.0, "MW")),
-    "MWh": ((1e6, "TWh"), (1e3, "GWh"), (1.0, "MWh")),
-    "t": ((1e6, "Mt"), (1e3, "kt"), (1.0, "t")),
-    "h100e": ((1e6, "million h100e"), (1.0, "h100e")),
-    "h100e·h": ((1e9, "billion h100e·h"), (1e6, "million h100e·h"), (1.0, "h100e·h")),
-}
-
-
-def amount(value: float, unit: str) -> str:
-    """A number with its unit at a readable size: 595.7 billion USD, 27.30 GW, 3.200 TWh."""
-    steps = STEPS.get(unit, ((1.0, unit),))
-    for size, name in steps:
-        if abs(value) >= size * (1 - 5e-5):
-            return f"{number(value / size)} {name}".strip()
-    return f"{number(value)} {steps[-1][1]}".strip()
-
-
-def number(value: float) -> str:
-    """Four digits that matter (three below one), thousands separated."""
-    size = abs(value)
-    if size == 0 or size >= 999.95:
-        return f"{value:,.0f}"
-    if size < 1:
-        return f"{value:.3g}"
-    return f"{value:.1f}" if size >= 99.995 else f"{value:.2f}" if size >= 9.9995 else f"{value:.3f}"
-
-
-# --- drawing ----------------------------------------------------------------------------------------------------------
-
-
-def draw(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], out: Console, left: int = 1) -> None:
-    """A table: the first `left` columns to the left, the others to the right. Columns beyond the screen are continued below."""
-    body = [list(row) for row in rows]
-    widths = [max(cell_len(row[i]) for row in [list(columns), *body]) for i in range(len(columns))]
-    if title:
-        say(title, out, "bold")
-    first = True
-    for block in _blocks(widths, out.width if out.is_terminal else None):
-        if not first:
-            out.print()
-        first = False
-        for i, row in enumerate([list(columns), *body]):
-            line = "  ".join(_padded(row[j], widths[j], j >= left) for j in block).rstrip()
-            out.print(Text(line, style="bold" if i == 0 else ""))
-
-
-def _padded(text: str, width: int, right: bool) -> str:
-    room = " " * (width - cell_len(text))
-    return room + text if right else text + room
-
-
-def _blocks(widths: Sequence[int], room: int | None) -> list[list[int]]:
-    """Columns by screen: the first one leads every block."""
-    blocks = [[0]]
-    for i, width in enumerate(widths[1:], 1):
-        used = sum(widths[j] + 2 for j in blocks[-1])
-        if room is not None and used + width > room and len(blocks[-1]) > 1:
-            blocks.append([0])
-        blocks[-1].append(i)
-    return blocks
-
-
-def say(text: str, out: Console, style: str = "", indent: str = "") -> None:
-    """A line, wrapped on a terminal with its continuation indented."""
-    lines = (
-        textwrap.wrap(text, out.width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
-        if out.is_terminal
-        else [text]
-    )
-    for line in lines or [""]:
-        out.print(Text(line, style=style))
-
-
-def facts(pairs: Iterable[tuple[str, str]], out: Console) -> None:
-    """Names and values below each other."""
-    found = list(pairs)
-    width = max((len(name) for name, _ in found), default=0) + 2
-    for name, value in found:
-        say(name.ljust(width) + value, out, indent=" " * width)
-
-
-def show_table(table: Table, out: Console, names: int | None = None) -> None:
-    """Any table, numbers shortened; the first `names` columns (all, if not said) to the left."""
-    cells = [[_cell(value) for value in row] for row in table.rows]
-    draw("", table.columns, cells, out, left=len(table.columns) if names is None else names)
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else number(value) if isinstance(value, float) else str(value)
-
-
-# --- the answer -------------------------------------------------------------------------------------------------------
 
 
 def show(result: Result, folder: str | None, out: Console) -> None:
@@ -306,9 +161,6 @@ def _binding(found: Sequence[Hardest], result: Result, out: Console) -> None:
     draw(title, ["limit", "when", "per", "saves"], rows, out, left=3)
 
 
-UNIT_OF_ROOM = {"MW": (1.0, "MW"), "USD": (1e6, "million USD"), "share": (0.01, "percentage point"), "t": (1e3, "kt")}
-
-
 def _unserved(result: Result) -> list[tuple[str, str]]:
     """What is not served, by workload and when most, and what stands in its way."""
     parts = []
@@ -405,16 +257,12 @@ def show_rows(table: Table, out: Console) -> None:
     if not out.is_terminal:
         show_table(table, out)
         return
-    cells = [[clip(_cell(value), 28) for value in row] for row in table.rows]
+    cells = [[clip(cell(value), 28) for value in row] for row in table.rows]
     widths = [max(cell_len(row[i]) for row in [list(table.columns), *cells]) for i in range(len(table.columns))]
-    shown = _blocks(widths, out.width)[0]
+    shown = blocks(widths, out.width)[0]
     draw("", [table.columns[i] for i in shown], [[row[i] for i in shown] for row in cells], out, left=len(shown))
     fit = f"{len(cells)} rows, {len(shown)} of {len(table.columns)} columns"
     say(f"{fit}; `planner profiles {table.name} ID` shows a row with its sources", out)
-
-
-def clip(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def show_row(table: Table, out: Console) -> None:

@@ -63,15 +63,18 @@ LAYERS = {
     "library": "",
     "planning": "highspy numpy",
     "compare": "pandas",
+    "words": "",
+    "screen": "rich",
     "answer": "rich",
-    "cli": "rich typer",
+    "shell": "rich typer",
+    "cli": "typer",
     "__main__": "",
 }
 # the audit shares nothing with what it judges but the records of the inputs and the calendar
 AUDIT_KNOWS = {"horizon", "fields", "profiles", "scenario", "inputs"}
-TOUCH_FILES = {"document", "reading", "folder", "library", "planning", "skypilot", "compare", "cli"}
-TOUCH_SCREEN = {"cli", "answer"}
-KNOW_THE_TIME = {"cli", "planning", "solve"}
+TOUCH_FILES = {"document", "reading", "folder", "library", "planning", "skypilot", "compare", "shell", "cli"}
+TOUCH_SCREEN = {"shell", "cli", "screen", "answer"}
+KNOW_THE_TIME = {"shell", "cli", "planning", "solve"}
 FILE_CALLS = {
     "open", "read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "rename", "is_file", "is_dir", "exists",
     "iterdir", "glob", "rglob", "rmtree",

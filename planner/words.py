@@ -1,0 +1,73 @@
+"""Rules, amounts and numbers in words: the same in every answer, table and picture. Pure text, no screen."""
+
+from __future__ import annotations
+
+RULES = {
+    "site_power": "power of site {}",
+    "build_rate": "build rate of site {}",
+    "fleet_power": "power of the whole fleet",
+    "provider_power": "power cap of {}",
+    "country_power": "power cap of {}",
+    "national_share": "share of the capacity of {}",
+    "grid_headroom": "headroom of grid {}",
+    "contract_max_power": "power ceiling of {}",
+    "contract_min_power": "power floor of {}",
+    "supply": "deliveries of {}",
+    "supply_total": "total supply of {}",
+    "offer_max": "maximum of offer {}",
+    "export_blocked": "export ban: {}",
+    "export_cap": "export cap {}",
+    "export_max_share": "export share {}",
+    "export_min_share": "export share {}",
+    "licence": "export licence {}",
+    "licence_need": "export licence need of {}",
+    "budget": "budget",
+    "provider_share_max": "largest share of {}",
+    "provider_share_min": "least share of {}",
+    "carbon": "carbon cap",
+    "demand": "demand of {}",
+    "resilience": "what must survive the loss of {}",
+    "take_or_pay": "take-or-pay of {}",
+}
+
+
+def rule_name(rule: str, subject: str) -> str:
+    """A rule and its subject in words: power of site abilene."""
+    return RULES.get(rule, rule + " {}").format(subject).strip()
+
+
+STEPS = {
+    "USD": ((1e12, "trillion USD"), (1e9, "billion USD"), (1e6, "million USD"), (1.0, "USD")),
+    "MW": ((1e3, "GW"), (1.0, "MW")),
+    "MWh": ((1e6, "TWh"), (1e3, "GWh"), (1.0, "MWh")),
+    "t": ((1e6, "Mt"), (1e3, "kt"), (1.0, "t")),
+    "h100e": ((1e6, "million h100e"), (1.0, "h100e")),
+    "h100e·h": ((1e9, "billion h100e·h"), (1e6, "million h100e·h"), (1.0, "h100e·h")),
+}
+
+
+def amount(value: float, unit: str) -> str:
+    """A number with its unit at a readable size: 595.7 billion USD, 27.30 GW, 3.200 TWh."""
+    steps = STEPS.get(unit, ((1.0, unit),))
+    for size, name in steps:
+        if abs(value) >= size * (1 - 5e-5):
+            return f"{number(value / size)} {name}".strip()
+    return f"{number(value)} {steps[-1][1]}".strip()
+
+
+def number(value: float) -> str:
+    """Four digits that matter (three below one), thousands separated."""
+    size = abs(value)
+    if size == 0 or size >= 999.95:
+        return f"{value:,.0f}"
+    if size < 1:
+        return f"{value:.3g}"
+    return f"{value:.1f}" if size >= 99.995 else f"{value:.2f}" if size >= 9.9995 else f"{value:.3f}"
+
+
+def clip(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+# how a unit of room is spoken of: its size in the unit of the rule, and its name
+UNIT_OF_ROOM = {"MW": (1.0, "MW"), "USD": (1e6, "million USD"), "share": (0.01, "percentage point"), "t": (1e3, "kt")}
