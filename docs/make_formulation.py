@@ -1,4 +1,4 @@
-"""Writes docs/formulation.md from the docstrings of planner/formulation.py and planner/energy.py:
+"""Writes docs/formulation.md from the docstrings of planner/formulation.py, measures.py and energy.py:
 
     python docs/make_formulation.py
 
@@ -19,11 +19,11 @@ from types import FunctionType, ModuleType
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from planner import energy, formulation  # noqa: E402
+from planner import energy, formulation, measures  # noqa: E402
 from planner.limits import FAMILIES  # noqa: E402
 
 PAGE = HERE / "formulation.md"
-MODULES = (formulation, energy)
+SECTIONS = ((formulation, measures), (energy,))
 RULE = re.compile(
     r"\((?P<number>E?\d+[a-z]?'?)\)  (?P<equation>.+?)   \[(?P<unit>[^;\]]+); (?P<dual>[^\]]+)\](?:   (?P<rows>.+))?"
 )
@@ -32,7 +32,7 @@ DECISION = re.compile(r"\bD(\d+)\b")
 HEAD = """\
 # The formulation
 
-<!-- Made by docs/make_formulation.py from the docstrings of planner/formulation.py and energy.py: change those, not it. -->
+<!-- Made by docs/make_formulation.py from the docstrings of formulation.py, measures.py and energy.py: change those, not it. -->
 
 What the planner solves: a linear programme over the periods of the horizon (with `[solve] whole_racks = true` some columns are
 integer). The tables follow the code, one line per rule: what you read here is the docstring of the function that states it.
@@ -143,15 +143,16 @@ def stated(function: FunctionType) -> tuple[list[Rule], str]:
     return found, " ".join(note.split())
 
 
-def functions(module: ModuleType) -> Iterator[FunctionType]:
-    """The functions of a module in the order of their text."""
-    own = [f for f in vars(module).values() if isinstance(f, FunctionType) and f.__module__ == module.__name__]
-    yield from sorted(own, key=lambda f: f.__code__.co_firstlineno)
+def functions(modules: tuple[ModuleType, ...]) -> Iterator[FunctionType]:
+    """The functions of the modules of a section in the order of their text."""
+    for module in modules:
+        own = [f for f in vars(module).values() if isinstance(f, FunctionType) and f.__module__ == module.__name__]
+        yield from sorted(own, key=lambda f: f.__code__.co_firstlineno)
 
 
 def rules() -> Iterator[Rule]:
-    for module in MODULES:
-        for function in functions(module):
+    for section in SECTIONS:
+        for function in functions(section):
             yield from stated(function)[0]
 
 
@@ -165,9 +166,9 @@ def line(rule: Rule) -> str:
 def page() -> str:
     """The text of docs/formulation.md."""
     tables, notes = [], []
-    for module in MODULES:
+    for section in SECTIONS:
         lines = []
-        for function in functions(module):
+        for function in functions(section):
             found, note = stated(function)
             lines += [line(rule) for rule in found]
             if note:

@@ -1,4 +1,4 @@
-"""The linear programme, written like a paper: variables, then one function per constraint with its equation, then the objective.
+"""The linear programme, written like a paper: variables, one function per constraint with its equation, the objective (measures).
 
 Indices: t period, i slice, s site, p position (an offer o at a site), k class of positions, w workload, g accelerator at a site,
 c commitment of a contract. The rules bear the numbers of docs/formulation.md, which is made from these docstrings.
@@ -9,12 +9,12 @@ the parts; then, where it is not plain, why (D1, D2, ... are entries of docs/dec
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from planner import energy
+from planner import energy, measures
 from planner.energy import draw, energy_bill
 from planner.instance import Instance
+from planner.measures import MEASURES, PROVIDER_SUMS, part, routes
 from planner.program import Program, Term, total
 from planner.units import record
 from planner.variables import Expression, Variables, make_variables
@@ -65,10 +65,9 @@ def build(data: Instance) -> Model:
     survival_use(program, data, v)
     survival_demand(program, data, v)
     carbon(program, data, v)
-    peak_power(program, data, v)
-    cost = total_cost(data, v)
-    objective = cost if data.objective == "cost" else OBJECTIVES[data.objective](data, v)
-    return Model(program, v, data, objective, cost)
+    measures.peak_power(program, data, v)
+    measures.largest_share(program, data, v)
+    return Model(program, v, data, MEASURES[data.objective](data, v), MEASURES["cost"](data, v))
 
 
 # --- 1 stock and shipments --------------------------------------------------------------------------------------------
@@ -193,15 +192,11 @@ def _served(data: Instance, v: Variables, w: int, t: int, slot: tuple[int, ...])
     hours = data.slices.hours[t]
     whole = sum(hours[i] for i in slot)
     return [
-        (_part(data.compute[w, k.accelerator][t], hours[i], whole), v.use[w, k.index, t, i])
+        (part(data.compute[w, k.accelerator][t], hours[i], whole), v.use[w, k.index, t, i])
         for i in slot
         for k in data.classes
         if (w, k.index, t, i) in v.use
     ]
-
-
-def _part(value: float, hours: float, whole: float) -> float:
-    return value if hours == whole else record(value * hours / whole)
 
 
 # --- 4, 5 power -------------------------------------------------------------------------------------------------------
@@ -381,7 +376,7 @@ def budgets(program: Program, data: Instance, v: Variables) -> None:
         price = data.rent if data.cash_price else data.held_cost
         terms = [(price[p][t], held) for (p, t), held in v.held.items() if t in when and price[p][t]]
         terms += [term for t in budget.periods for term in energy_bill(data, v, t)]
-        terms += [(cost, use) for (_, _, t, _), cost, use in _routes(data, v) if t in when]
+        terms += [(cost, use) for (_, _, t, _), cost, use in routes(data, v) if t in when]
         terms += [(1.0, v.shortfall[c.index]) for c in data.commitments if c.year in budget.years]
         terms += [((data.cash_price or ())[p], bought) for (p, t), bought in v.first_paid.items() if t in when]
         if budget.price is not None:
@@ -449,40 +444,14 @@ def provider_share(program: Program, data: Instance, v: Variables) -> None:
     X is compute delivered [h100e], rated power of racks online [MW] or spend [million USD]; constraints.csv divides the row by
     X of all.
     """
-    measure: dict[str, Callable[[Instance, Variables, int, str | None], Expression]] = {
-        "compute": _compute_of, "power": _power_of, "spend": _spend_of,
-    }  # fmt: skip
     for limit in data.shares:
         for t in limit.periods:
-            mine = measure[limit.of](data, v, t, limit.provider)
-            row = total([(1.0, mine), (-limit.share, measure[limit.of](data, v, t, None))])
+            mine = PROVIDER_SUMS[limit.of](data, v, t, limit.provider)
+            row = total([(1.0, mine), (-limit.share, PROVIDER_SUMS[limit.of](data, v, t, None))])
             side = "min" if limit.floor else "max"
             program.add(
                 row >= 0 if limit.floor else row <= 0, f"provider_share_{side}", limit.provider, limit.of, t, limit=limit.share
             )
-
-
-def _of(data: Instance, provider: str | None) -> list[int]:
-    return [p.index for p in data.positions if provider in (None, p.site.provider)]
-
-
-def _compute_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
-    of = {k.index for k in data.classes if provider in (None, data.positions[k.positions[0]].site.provider)}
-    hours, whole = data.slices.hours[t], data.periods[t].hours
-    return total(
-        (_part(data.compute[w, data.classes[k].accelerator][t], hours[i], whole), use)
-        for (w, k, e, i), use in v.use.items()
-        if e == t and k in of
-    )
-
-
-def _power_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
-    return total((data.power[p], v.online[p, t]) for p in _of(data, provider) if (p, t) in v.online)
-
-
-def _spend_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
-    held = [(data.held_cost[p][t], v.held[p, t]) for p in _of(data, provider) if (p, t) in v.held]
-    return total(held + energy_bill(data, v, t, provider))
 
 
 # --- 11 resilience ----------------------------------------------------------------------------------------------------
@@ -539,7 +508,7 @@ def survival_demand(program: Program, data: Instance, v: Variables) -> None:
                         slot = data.slots[w][j]
                         whole = sum(hours[i] for i in slot)
                         met = [
-                            (_part(data.compute[w, k.accelerator][t], hours[i], whole), v.rescue[n, w, k.index, t, i])
+                            (part(data.compute[w, k.accelerator][t], hours[i], whole), v.rescue[n, w, k.index, t, i])
                             for i in slot
                             for k in data.classes
                             if (n, w, k.index, t, i) in v.rescue
@@ -563,72 +532,3 @@ def carbon(program: Program, data: Instance, v: Variables) -> None:
             v.excess["carbon", cap.label] = program.variable("excess", "carbon", cap.label)
             emitted.append((-1.0, v.excess["carbon", cap.label]))
         program.add(total(emitted) <= cap.limit, "carbon", cap.label, limit=cap.limit)
-
-
-# --- objectives -------------------------------------------------------------------------------------------------------
-
-
-def _routes(data: Instance, v: Variables) -> list[tuple[tuple[int, int, int, int], float, Expression]]:
-    """(w, k, t, i), cost per rack [million USD], use — where a route costs something."""
-    costs = {(s.workload, k.index): s.route_cost for k in data.classes for s in k.serves if s.route_cost}
-    return [
-        ((w, k, t, i), record(costs[w, k] * data.compute[w, data.classes[k].accelerator][t] * data.slices.hours[t][i] / 1e6), use)
-        for (w, k, t, i), use in v.use.items()
-        if (w, k) in costs
-    ]
-
-
-def total_cost(data: Instance, v: Variables) -> Expression:
-    """(0a)  cost = Σ_t δ_t (spend + routes + unserved · price · H) + Σ_c shortfall[c] (1+r)^−τ + paid for soft limits
-    [million USD; 1]
-
-    Minimised, or, with another objective, the measure that ties are broken by (D7). Spend is rent, capital and energy; power
-    sources cost what is taken or paid for, their fixed cost and the annuity of what was built.
-    """
-    worth = data.discount
-    terms = [(record(worth[t] * data.held_cost[p][t]), held) for (p, t), held in v.held.items() if data.held_cost[p][t]]
-    terms += [(record(worth[t] * cost), thing) for t in data.times for cost, thing in energy_bill(data, v, t)]
-    terms += [(record(worth[t] * cost), use) for (_, _, t, _), cost, use in _routes(data, v)]
-    for (w, t, j), missing in v.unserved.items():
-        whole = sum(data.slices.hours[t][i] for i in data.slots[w][j])
-        terms.append((record(worth[t] * (data.unserved_price[w] or 0.0) * whole / 1e6), missing))
-    terms += [(c.discount, v.shortfall[c.index]) for c in data.commitments]
-    for limit in data.power_limits:
-        if limit.price is not None:
-            over = [
-                (limit.price[t], (limit.family, limit.subject, t)) for t, bound in enumerate(limit.limit) if bound is not None
-            ]
-            terms += [(price, v.excess[key]) for price, key in over]
-    terms += [(b.price, v.excess["budget", b.label]) for b in data.budgets if b.price is not None]
-    terms += [(c.price, v.excess["carbon", c.label]) for c in data.carbon_caps if c.price is not None]
-    return total(terms)
-
-
-def peak_power(program: Program, data: Instance, v: Variables) -> None:
-    """(0b)  peak ≥ Σ_p ρ_s K (idle · online[p,t] + (1 − idle) · run[p,t,i])   [MW; MW/MW]   peak
-
-    Only where the peak is minimised.
-    """
-    if v.peak is not None:
-        everyone = tuple(p.index for p in data.positions)
-        for t in data.times:
-            for i in energy.telling_slices(data, everyone, t):
-                rated = [(-c, x) for c, x in draw(data, v, everyone, t, i)]
-                program.add(total([(1.0, v.peak), *rated]) >= 0, "peak", t, i)
-
-
-def _hours_missing(data: Instance, v: Variables) -> list[Term]:
-    """Unserved compute over all periods [million h100e·h]."""
-    return [
-        (record(sum(data.slices.hours[t][i] for i in data.slots[w][j]) / 1e6), missing)
-        for (w, t, j), missing in v.unserved.items()
-    ]
-
-
-OBJECTIVES: dict[str, Callable[[Instance, Variables], Expression]] = {
-    "peak_power": lambda data, v: total([(1.0, v.peak)]),
-    "energy": lambda data, v: total((record(c / 1e3), x) for t in data.times for c, x in energy.load_energy(data, v, t)),
-    "carbon": lambda data, v: total((record(c / 1e3), x) for t in data.times for c, x in energy.emissions(data, v, t)),
-    "unserved": lambda data, v: total(_hours_missing(data, v)),
-    "demand_scale": lambda data, v: total([(-1.0, v.scale)]),
-}

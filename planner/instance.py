@@ -99,6 +99,7 @@ class Instance:
     shares: tuple[ShareLimit, ...]
     losses: tuple[Loss, ...]
     objective: str
+    measures: frozenset[str]  # what the programme can be asked for: the objective, and further axes of a trade-off
     whole_racks: bool
 
     @property
@@ -115,9 +116,13 @@ class Instance:
                 yield t
 
 
-def build(inputs: Inputs) -> Instance:
-    """The instance of some inputs. Deterministic: same inputs, same order, same decimals."""
+def build(inputs: Inputs, measures: tuple[str, ...] = ()) -> Instance:
+    """The instance of some inputs. Deterministic: same inputs, same order, same decimals.
+
+    `measures` are asked for in place of the scenario's objective; the first one is minimised.
+    """
     scenario, horizon = inputs.scenario, inputs.horizon
+    measures = measures or (scenario.objective.name,)
     rate, origin = scenario.money.discount_rate, scenario.horizon.start
     control = ExportControl(inputs)
     dark_may_help = any(s.of == "spend" for s in scenario.limits.provider_share) or any(
@@ -166,14 +171,14 @@ def build(inputs: Inputs) -> Instance:
         periods=horizon,
         discount=recorded(mean_discount(t, origin, rate) for t in horizon),
         positions=menu,
-        classes=classes(inputs, menu, any(s.of == "compute" for s in shares)),
+        classes=classes(inputs, menu, "largest_share" in measures or any(s.of == "compute" for s in shares)),
         groups=groups,
         workloads=tuple(w.id for w in scenario.workload),
         slices=slices,
         slots=slots,
         slot_demand=slot_demand,
         demand=needed,
-        scale_unit=_power_of_ten(max(map(max, needed))) if scenario.objective.name == "demand_scale" else 1.0,
+        scale_unit=_power_of_ten(max(map(max, needed))) if "demand_scale" in measures else 1.0,
         critical=tuple(w.critical for w in scenario.workload),
         unserved_price=tuple(w.unserved for w in scenario.workload),
         compute={
@@ -215,7 +220,8 @@ def build(inputs: Inputs) -> Instance:
         carbon_caps=tuple(carbon_caps(inputs)),
         shares=shares,
         losses=tuple(losses(inputs, menu)),
-        objective=scenario.objective.name,
+        objective=measures[0],
+        measures=frozenset(measures),
         whole_racks=scenario.solve.whole_racks,
     )
 

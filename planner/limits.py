@@ -60,15 +60,20 @@ FAMILIES = {
     "carbon": Family("t"),
 }
 OBJECTIVE_UNITS = {
-    "cost": ("USD", MILLION), "peak_power": ("MW", 1.0), "energy": ("MWh", 1e3), "carbon": ("t", 1e3),
-    "unserved": ("h100e·h", MILLION), "demand_scale": ("scale", 1.0),
+    "cost": ("USD", MILLION), "spend": ("USD", MILLION), "peak_power": ("MW", 1.0), "energy": ("MWh", 1e3), "carbon": ("t", 1e3),
+    "unserved": ("h100e·h", MILLION), "largest_share": ("share", 1.0), "demand_scale": ("scale", 1.0),
 }  # fmt: skip
 
 
 def objective_unit(data: Instance) -> tuple[str, float]:
     """The unit of the objective, and how many of it one unit of the programme's objective is."""
-    unit, size = OBJECTIVE_UNITS[data.objective]
-    return unit, size / data.scale_unit
+    return measure_unit(data, data.objective)
+
+
+def measure_unit(data: Instance, measure: str) -> tuple[str, float]:
+    """The unit of a measure, and how many of it one unit of its expression is."""
+    unit, size = OBJECTIVE_UNITS[measure]
+    return unit, size / data.scale_unit if measure == "demand_scale" else size
 
 
 SLICED = ("fleet_power", "provider_power", "country_power", "national_share", "grid_headroom", "contract_max_power",

@@ -112,7 +112,7 @@ def interpret(model: Model, solution: Solution) -> Plan:
         run=run,
         unserved={(w, t): _mean_missing(data, w, t, value) for w, _ in enumerate(data.workloads) for t in data.times},
         sources={key: value(*key) for key in column if key[0] in SOURCE_KINDS},
-        scale=value("scale") / data.scale_unit if data.objective == "demand_scale" else 1.0,
+        scale=value("scale") / data.scale_unit if "demand_scale" in data.measures else 1.0,
         allotted={key: value("allotted", *key) for key in v.allotted},
         shortfall={c.index: value("shortfall", c.index) for c in data.commitments},
         licensed={key: amount for key in v.licensed if (amount := value("licensed", *key)) > DUST},

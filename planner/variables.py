@@ -50,6 +50,7 @@ class Variables:
     frozen: frozenset[tuple[int, int]] = frozenset()  # p, t where export rules leave nothing to add
     scale: Expression = 1.0  # demand_scale, in parts of scale_unit
     peak: Expression = None  # highest draw [MW]
+    largest: Expression = None  # largest provider's share of the compute demanded
 
 
 def make_variables(program: Program, data: Instance) -> Variables:
@@ -82,7 +83,7 @@ def make_variables(program: Program, data: Instance) -> Variables:
                     if data.compute[s.workload, k.accelerator][t] > 0:
                         for i in _wanted(data, s.workload, t):
                             v.use[s.workload, k.index, t, i] = program.variable("use", s.workload, k.index, t, i)
-    if data.objective in ("cost", "unserved"):
+    if data.measures & {"cost", "unserved"} and "demand_scale" not in data.measures:
         for w, price in enumerate(data.unserved_price):
             for t in data.times if price is not None else ():
                 for j, needed in enumerate(data.slot_demand[w][t]):
@@ -91,10 +92,12 @@ def make_variables(program: Program, data: Instance) -> Variables:
     for c in data.commitments:
         v.shortfall[c.index] = program.variable("shortfall", c.index)
     _source_variables(program, data, v)
-    if data.objective == "demand_scale":
+    if "demand_scale" in data.measures:
         v.scale = program.variable("scale")
-    if data.objective == "peak_power":
+    if "peak_power" in data.measures:
         v.peak = program.variable("peak")
+    if "largest_share" in data.measures:
+        v.largest = program.variable("largest")
     return v
 
 

@@ -47,10 +47,10 @@ def _file(text: str) -> str:
     return str(path)
 
 
-def model(text: str) -> Model:
+def model(text: str, measures: tuple[str, ...] = ()) -> Model:
     """The model of a scenario given as text."""
     inputs, _ = planning.prepare(_file(text))
-    return formulation.build(instance.build(inputs))
+    return formulation.build(instance.build(inputs, measures))
 
 
 def value(result: planning.Result) -> float:

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from planner import energy, formulation
+from planner import energy, formulation, measures
 from planner.errors import InputFault
 from planner.formulation import Model
 from planner.limits import FAMILIES
@@ -82,6 +82,7 @@ class Alone:
     good: Fixing
     bad: Fixing
     optimum: float  # in the unit of the tables: USD, MW, a plain scale
+    measures: tuple[str, ...] = ()  # asked for in place of the scenario's objective
 
 
 # Demand 200 h100e in the first half of the year only
@@ -531,6 +532,16 @@ CASES = {
         {("online", 0, 0): 10, ("peak",): 1.24},
         1.25,
     ),
+    # two providers: the largest has half at least
+    "largest": Alone(
+        "largest_share",
+        ("largest",),
+        {"more": OTHER},
+        {("use", 0, 0, 0, 0): 5, ("largest",): 0.5},
+        {("use", 0, 0, 0, 0): 6, ("largest",): 0.5},
+        0.5,
+        ("largest_share",),
+    ),
     # racks draw a fifth when idle: 15 are online for the 300 h100e by day, 5 of them run at night
     "run": Alone(
         "run_within_online",
@@ -677,7 +688,7 @@ every_case = pytest.mark.parametrize("name", CASES)
 
 @cache
 def made(name: str) -> Model:
-    return model(scenario(**CASES[name].blocks))
+    return model(scenario(**CASES[name].blocks), CASES[name].measures)
 
 
 @every_case
@@ -721,7 +732,7 @@ def stating() -> set[str]:
     adds = ast.dump(ast.parse("program.add", mode="eval").body)
     return {
         function.name
-        for module in (formulation, energy)
+        for module in (formulation, measures, energy)
         for function in ast.parse(inspect.getsource(module)).body
         if isinstance(function, ast.FunctionDef)
         for node in ast.walk(function)
@@ -745,7 +756,7 @@ def stated(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
 
 def test_every_constraint_has_a_case(stated: dict[str, set[str]]) -> None:
     for case in CASES.values():
-        model(scenario(**case.blocks))
+        model(scenario(**case.blocks), case.measures)
     for seed in range(120):  # what random worlds come upon
         for text in (world(seed), energy_world(seed)):
             with suppress(InputFault):

@@ -36,6 +36,7 @@ LAYERS = {
     "program": "pulp",
     "variables": "",
     "energy": "",
+    "measures": "",
     "formulation": "",
     "solve": "highspy numpy pulp",
     "plan": "",
