@@ -18,20 +18,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from planner.compare import Compared
-    from planner.conflict import Conflict
     from planner.limits import Hardest
     from planner.planning import Result
     from planner.table import Table
+
+
+def show_headline(result: Result, out: Console) -> None:
+    """Name, standing and totals of a plan."""
+    say(result.inputs.scenario.name or result.inputs.name, out, "bold")
+    say(_standing(result), out)
+    if result.claim is not None:
+        say(result.claim.what, out)
+    out.print()
+    facts(_totals(result), out)
 
 
 def show(result: Result, folder: str | None, out: Console) -> None:
     """The answer of `planner solve`."""
     from planner.limits import hardest
 
-    say(result.inputs.scenario.name or result.inputs.name, out, "bold")
-    say(_standing(result), out)
-    out.print()
-    facts(_totals(result), out)
+    show_headline(result, out)
     out.print()
     _mix_by_year(result, out)
     out.print()
@@ -207,30 +213,6 @@ def _files(result: Result, folder: str | None) -> tuple[str, str]:
     return ("files", f"{folder}/ ({named} and {len(result.tables) - 3} more)")
 
 
-def show_conflict(conflict: Conflict, name: str, out: Console) -> None:
-    """Why nothing fits."""
-    say(f"{name}: infeasible, no plan keeps all limits", out, "bold")
-    for s in conflict.short:
-        of = f" of {amount(s.of, s.unit)}" if s.rule == "demand" or s.of else ""
-        more = f"; worst {amount(s.worst, s.unit)} in {s.worst_period}; short in {s.periods} periods" if s.periods > 1 else ""
-        short = f"{rule_name(s.rule, s.subject)} is short by {amount(s.first, s.unit)}{of} in {s.first_period}{more}"
-        say("  " + short, out, indent="    ")
-    if conflict.limits:
-        say("limits in conflict with it:" if conflict.short else "limits in conflict:", out, indent="    ")
-        for x in conflict.limits[:12]:
-            when = x.first_period if x.first_period == x.last_period else f"{x.first_period} to {x.last_period}"
-            when = f" ({when})" if when else ""
-            say(f"  {rule_name(x.rule, x.subject)}: {amount(x.limit, x.unit)}{when}", out, indent="    ")
-        if len(conflict.limits) > 12:
-            say(f"  and {len(conflict.limits) - 12} more", out, indent="    ")
-    elif conflict.short:
-        why = "nothing that may serve it can be online by then (see offers' `from`, available_from, site_power)"
-        say(f"no limit is in its way: {why}", out, indent="    ")
-    else:
-        say("no single relaxation helps: export rules or fixed fleets contradict each other", out, indent="    ")
-    say("fix: raise a limit, add offers or power, or give the workload a price for what may stay `unserved`", out, indent="    ")
-
-
 def show_warnings(findings: Sequence[Finding], out: Console, most: int = 3) -> None:
     """The first warnings, a line each."""
     room = min(100, out.width)
@@ -313,7 +295,7 @@ def show_comparison(found: Sequence[Compared], inputs: pd.DataFrame, out: Consol
     for plan in found[1:]:
         out.print()
         mine = inputs[inputs["plan"] == plan.name]
-        say(f"{plan.name}: {len(mine)} numbers of its inputs differ from {base.name}", out)
+        say(f"{plan.name}: {len(mine)} number{'s' if len(mine) != 1 else ''} of its inputs differ from {base.name}", out)
         for row in mine.head(8).to_dict("records"):
             say(f"  {row['what']}: {row['baseline'] or 'absent'} -> {row['value'] or 'absent'}", out, indent="    ")
         if len(mine) > 8:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planner.errors import InputFault, Stopped, VerificationFailed
-from planner.shell import STARTED, AsJson, Overrides, Quiet, Scenario, app, busy, guarded, main, print_json
+from planner.shell import STARTED, AsJson, Locks, Overrides, Quiet, Scenario, app, busy, end_infeasible, guarded, main, print_json
 
 if TYPE_CHECKING:
     from planner.compare import Compared
-    from planner.planning import Result
 
 __all__ = ["main"]
 
@@ -35,6 +34,7 @@ def solve(
     scenario: Scenario,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Write the plan folder here.")] = None,
     set_: Overrides = None,
+    lock: Locks = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     timings: Annotated[bool, typer.Option("--timings", help="Print seconds by stage to stderr.")] = False,
@@ -48,12 +48,11 @@ def solve(
     if output:
         check_target(output)
     with busy(f"solving {scenario}", quiet):
-        result = planning.plan_scenario(scenario, set_ or [], clock)
+        result = planning.plan_scenario(scenario, set_ or [], clock, lock or [])
     if not quiet:
         answer.show_warnings(result.warnings, screen.console(stderr=True))
     failed = planning.unproved(result)
-    whole = result.plan is not None and result.audit is not None and result.audit.passed  # proved best or not
-    if output and whole:
+    if output and planning.writable(result):
         with clock.of("write"):
             write(output, planning.files(result, output))
     if timings:
@@ -61,28 +60,15 @@ def solve(
         parts = [f"{stage} {seconds:.3f}" for stage, seconds in clock.seconds.items()]
         print(f"timings [s]: {', '.join(parts)}; total {total:.3f}", file=sys.stderr)
     if result.status == "infeasible":
-        _infeasible(result, as_json)
+        end_infeasible(result, as_json)
     if result.status == "unbounded":
-        what = "nothing limits this scenario: the objective can grow without end"
-        raise InputFault.one(what, "add power, supply or a budget that bounds it")
+        raise planning.boundless()
     if as_json:
         print_json(planning.manifest(result, output or Path()))
-    elif whole:
+    elif planning.writable(result):
         answer.show(result, str(output) if output else None, screen.console())
     if failed is not None:
         raise failed
-
-
-def _infeasible(result: Result, as_json: bool) -> None:
-    from planner import answer, conflict, screen
-
-    found = result.conflict or conflict.Conflict((), ())
-    name = result.inputs.scenario.name or result.inputs.name
-    if as_json:
-        print_json({"name": name, "status": "infeasible", "conflict": conflict.data(found)})
-    else:
-        answer.show_conflict(found, name, screen.console())
-    raise typer.Exit(3)
 
 
 @app.command()
@@ -119,6 +105,8 @@ def compare(
     from planner.folder import csv_text, write_file
 
     found = room.distinct([_compared(name, set_ or [], quiet) for name in plans])
+    if all(plan.status == "infeasible" for plan in found):
+        raise typer.Exit(3)
     results, inputs = room.results(found), room.inputs(found)
     if output:
         write_file(output / "results.csv", csv_text(room.as_table("results", results)))
@@ -141,8 +129,8 @@ def _compared(name: str, overrides: Sequence[str], quiet: bool) -> Compared:
     with busy(f"solving {name}", quiet):
         result = planning.plan_scenario(name, overrides)
     if result.status == "infeasible":
-        print(f"{name} has no feasible plan; `planner solve {name}` says why", file=sys.stderr)
-        raise typer.Exit(3)
+        print(f"{name} has no feasible plan; `planner explain {name}` says why", file=sys.stderr)
+        return room.from_result(result)
     failed = planning.unproved(result)
     if failed is not None and not isinstance(failed, Stopped):
         raise failed
@@ -156,24 +144,27 @@ def _compared(name: str, overrides: Sequence[str], quiet: bool) -> Compared:
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A plan folder.")],
     scenario: Annotated[str | None, typer.Option("--scenario", help="The scenario, if it is not where it was.")] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Prove the optimum again, in fractions and without tolerance.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Recompute a plan without a solver. From its inputs and tables alone."""
     from planner import planning
 
-    verdict = planning.verify(folder, scenario)
+    verdict = planning.verify(folder, scenario, exact)
     if verdict.foreign:
         what = "are not what the plan was made from; it is judged by them as they are now"
         print(f"note: {scenario} or its data {what}", file=sys.stderr)
     if as_json:
         found = {"passed": verdict.passed, "status": verdict.status, "audit": planning.audit_data(verdict.audit)}
-        print_json(found | {"changed": verdict.changed, "same_inputs": not verdict.foreign})
+        claim = verdict.claim
+        proof = {"certificate": {"proved": claim.proved, "gap": claim.gap, "what": claim.what}} if claim else {}
+        print_json(found | {"changed": verdict.changed, "same_inputs": not verdict.foreign} | proof)
     elif verdict.passed:
-        note = "" if verdict.status == "optimal" else f" (status {verdict.status}: feasible, not proved best)"
-        print(f"{folder}: verified, {verdict.audit.checked:,} checks passed{note}")
+        print(verdict.line)
     if not verdict.passed:
-        lines = [f"  {name} is not the file that was written" for name in verdict.changed]
-        raise VerificationFailed("\n".join([f"{folder}: verification failed", *lines, *planning.failures(verdict.audit, 20)]))
+        changed = [f"  {name} is not the file that was written" for name in verdict.changed]
+        lines = [*changed, *planning.failures(verdict.audit, 20), *planning.unproved_claim(verdict)]
+        raise VerificationFailed("\n".join([f"{folder}: verification failed", *lines]))
 
 
 @app.command()
@@ -281,6 +272,8 @@ def doctor(as_json: AsJson = False) -> None:
     if not good:
         raise typer.Exit(5)
 
+
+from planner import cli_reasons  # noqa: E402, F401  registers its commands, after these in the help
 
 LOADED = time.perf_counter()
 

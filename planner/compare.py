@@ -40,9 +40,15 @@ class Compared:
     sources: pd.DataFrame
 
 
+MIX = ("period", "provider", "share_compute")
+SOURCES = ("what", "value", "unit")
+
+
 def from_folder(folder: Path) -> Compared:
-    """A plan folder as something to compare."""
+    """A plan folder as something to compare; where nothing fits it has a status and no tables."""
     manifest, tables, raw = read_tables(folder)
+    if manifest.get("status") == "infeasible":
+        return Compared(folder.resolve().name, "infeasible", {}, pd.DataFrame(columns=MIX), pd.DataFrame(columns=SOURCES))
     try:
         changed = [f for f, sha in manifest["tables"].items() if f not in raw or hashlib.sha256(raw[f]).hexdigest() != sha]
         paid = sum(float(row["discounted_usd"]) for row in tables["cost"])
@@ -61,13 +67,16 @@ def from_folder(folder: Path) -> Compared:
 
 
 def from_result(result: Any) -> Compared:
-    """A solved scenario as something to compare."""
+    """A scenario as something to compare: solved, or with what would have entered the plan that does not exist."""
+    from planner import provenance
     from planner.folder import cell
     from planner.report import frame
 
-    sources = result.table("sources")
+    sources = provenance.sources(result.inputs)
     rows = [[cell(value) for value in row] for row in sources.rows]
     written = pd.DataFrame(rows, columns=list(sources.columns), dtype=str)
+    if result.plan is None:
+        return Compared(result.inputs.name, result.status, {}, pd.DataFrame(columns=MIX), written)
     energy = {table.name: table.records() for table in result.tables if table.name in ("energy", "built")}
     totals = result.totals | _energy_totals(energy.get("energy", []), energy.get("built", []))
     return Compared(result.inputs.name, result.status, totals, frame(result.table("mix")), written)
@@ -103,7 +112,8 @@ def results(plans: Sequence[Compared]) -> pd.DataFrame:
     key = ["what", "period", "provider"]
     first = table[table["plan"] == plans[0].name].set_index(key)["value"].rename("baseline")
     table = table.join(first, on=key)
-    table["difference"] = table["value"] - table["baseline"].fillna(0.0)
+    there = plans[0].totals  # a provider that the first plan lacks has 0 there; a first plan that does not exist has nothing
+    table["difference"] = table["value"] - (table["baseline"].fillna(0.0) if there else table["baseline"])
     table["ratio"] = (table["value"] / table["baseline"]).where(table["baseline"].fillna(0.0) != 0)
     return table
 

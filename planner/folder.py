@@ -27,7 +27,7 @@ from planner.errors import InputFault, Location
 if TYPE_CHECKING:
     from planner.table import Table
 
-MANIFEST = "plan.json"
+MANIFEST, CERTIFICATE = "plan.json", "certificate.json"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count in Japanese spreadsheets
 UNITS = ("usd", "mw", "mwh", "t", "h100e", "hour", "hours", "gpus", "racks")  # last words of columns that hold numbers
 LITTER = (".DS_Store", ".~lock.", "Thumbs.db", "desktop.ini")  # what desktops leave in folders
@@ -246,7 +246,8 @@ def read_tables(folder: Path) -> tuple[dict[str, Any], dict[str, list[dict[str, 
         raise InputFault.one("is not a plan folder: it has no plan.json", "give a folder that `planner solve -o` wrote", where)
     try:
         plan = json.loads(manifest.read_text("utf-8"))
-        raw = {path.name: path.read_bytes() for path in sorted([*folder.glob("*.csv"), *folder.glob("datapackage.json")])}
+        found = [*folder.glob("*.csv"), *folder.glob("datapackage.json"), *folder.glob(CERTIFICATE)]
+        raw = {path.name: path.read_bytes() for path in sorted(found)}
         texts = {name.removesuffix(".csv"): data.decode("utf-8") for name, data in raw.items() if name.endswith(".csv")}
         tables = {name: list(csv.DictReader(io.StringIO(text, newline=""))) for name, text in texts.items()}
     except (OSError, ValueError, csv.Error) as error:

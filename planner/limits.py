@@ -6,15 +6,17 @@ Prices come from one optimal basis: where the optimum is degenerate other prices
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Any
 
 from planner.formulation import Model
 from planner.instance import Instance
 from planner.plan import Plan
+from planner.ranging import Range
 from planner.report import ProviderSums, provider_sums
-from planner.table import MILLION, Table
+from planner.table import MILLION, Row, Table, make
 
 TIGHT = 1e-6  # relative slack below which a limit binds
 
@@ -82,8 +84,12 @@ SLICED = ("fleet_power", "provider_power", "country_power", "national_share", "g
 
 @dataclass(frozen=True)
 class Limit:
-    """One row of constraints.csv. `worth` is None where the solver gave no prices."""
+    """One row of constraints.csv. `worth` is None where the solver gave no prices, `holds` where it gave no ranges.
 
+    holds: the values of the limit, all else the same, over which the worth is exact.
+    """
+
+    row: int
     rule: str
     subject: str
     period: str
@@ -94,10 +100,16 @@ class Limit:
     binding: bool
     worth: float | None
     worth_unit: str
+    holds: Range | None = None
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether the worth is that of less room only, or of more only: the optimum is degenerate in this limit."""
+        return self.holds is not None and self.limit in self.holds and bool(self.worth)
 
 
-def limits(model: Model, plan: Plan) -> Iterator[Limit]:
-    """Every user-facing row in the order of the formulation."""
+def limits(model: Model, plan: Plan, ranges: Sequence[Range] = ()) -> Iterator[Limit]:
+    """Every user-facing row in the order of the formulation; `ranges` of the right sides, if there are any."""
     program, data = model.program, model.instance
     money, size = objective_unit(data)
     sums = provider_sums(plan) if data.shares else {}
@@ -121,7 +133,12 @@ def limits(model: Model, plan: Plan) -> Iterator[Limit]:
             value = bound = data.slot_demand[key[0]][key[1]][key[2]] * plan.scale
             slack = 0.0
         binding = slack <= TIGHT * max(1.0, abs(bound)) and program.senses[i] != 0
-        yield Limit(rule, subject, period, value, bound, unit, slack, binding, worth, f"{money}/{unit}")
+        holds = None
+        if ranges and not rule.startswith("provider_share") and "demand_scale" not in data.measures:
+            shift = program.stated[i] - program.rhs[i]  # constants of the row that went to its right side
+            low, high = ((end + shift) * family.scale for end in ranges[i])
+            holds = (bound if low == bound else low, bound if high == bound else high)
+        yield Limit(i, rule, subject, period, value, bound, unit, slack, binding, worth, f"{money}/{unit}", holds)
 
 
 def _excess(plan: Plan, rule: str, key: list[Any]) -> float:
@@ -174,12 +191,13 @@ def _as_share(sums: Mapping[tuple[int, str], ProviderSums], key: list[Any], wort
 
 def table(found: list[Limit]) -> Table:
     """constraints.csv."""
-    columns = ("constraint", "subject", "period", "value", "limit", "unit", "slack", "binding", "shadow_price", "shadow_unit")
-    rows = [
-        (x.rule, x.subject, x.period, x.value, x.limit, x.unit, x.slack, "yes" if x.binding else "no", x.worth, x.worth_unit)
-        for x in found
-    ]
-    return Table("constraints", columns, tuple(rows))
+    columns = "constraint subject period value limit unit slack binding shadow_price shadow_unit holds_from holds_to"
+    return make("constraints", columns, (_cells(x) for x in found))
+
+
+def _cells(x: Limit) -> Row:
+    shown = (x.rule, x.subject, x.period, x.value, x.limit, x.unit, x.slack, "yes" if x.binding else "no", x.worth, x.worth_unit)
+    return (*shown, *(end if isfinite(end) else None for end in x.holds or (inf, inf)))
 
 
 @dataclass(frozen=True)
@@ -195,15 +213,26 @@ class Hardest:
     weight: float
 
 
-def hardest(found: list[Limit], most: int = 3) -> list[Hardest]:
-    """The limits that cost most: shadow price times limit, summed over their periods. Demand is no limit."""
+# demand is no limit; bans have no room to give; power sources only pass on what their capacity or max_build is worth
+NOT_MOVED = ("demand", "resilience", "take_or_pay", "export_blocked", "licence_need", "generation", "purchase")
+
+
+def bearing(found: Iterable[Limit]) -> dict[tuple[str, str], list[Limit]]:
+    """The limits that bind and have a price, by rule and subject, dearest first: shadow price times limit over all periods."""
     groups: dict[tuple[str, str], list[Limit]] = {}
     for x in found:
-        if x.binding and x.worth and x.worth > 0 and x.rule not in ("demand", "resilience", "take_or_pay"):
+        if x.binding and x.worth and x.worth > 0 and x.rule not in NOT_MOVED:
             groups.setdefault((x.rule, x.subject), []).append(x)
-    ranked = [
-        Hardest(rule, subject, rows[0].period, rows[-1].period, rows[0].unit, sum(x.worth or 0.0 for x in rows),
-                sum((x.worth or 0.0) * max(abs(x.limit), 1.0) for x in rows))
-        for (rule, subject), rows in groups.items()
-    ]  # fmt: skip
-    return sorted(ranked, key=lambda h: (-h.weight, h.rule, h.subject))[:most]
+    return dict(sorted(groups.items(), key=lambda group: (-_weight(group[1]), group[0])))
+
+
+def _weight(rows: Iterable[Limit]) -> float:
+    return sum((x.worth or 0.0) * max(abs(x.limit), 1.0) for x in rows)
+
+
+def hardest(found: Iterable[Limit], most: int = 3) -> list[Hardest]:
+    """The limits that cost most."""
+    return [
+        Hardest(rule, subject, rows[0].period, rows[-1].period, rows[0].unit, sum(x.worth or 0.0 for x in rows), _weight(rows))
+        for (rule, subject), rows in list(bearing(found).items())[:most]
+    ]

@@ -23,6 +23,7 @@ from planner.reading import bundled, read
 
 if TYPE_CHECKING:
     from planner.audit import Audit
+    from planner.certificate import Claim
     from planner.conflict import Conflict
     from planner.formulation import Model
     from planner.limits import Limit
@@ -48,7 +49,8 @@ class Timings:
 
 @dataclass(frozen=True)
 class Result:
-    """What a scenario came to. `plan`, `tables` and `audit` are there for status optimal, and for stopped with a plan in hand."""
+    """What a scenario came to. `plan`, `tables` and `audit` are there for status optimal, and for stopped with a plan in hand;
+    `claim` says what is proved of either, and of infeasible."""
 
     inputs: Inputs
     overrides: tuple[str, ...]
@@ -63,6 +65,7 @@ class Result:
     grades: dict[str, float] = field(default_factory=dict)
     audit: Audit | None = None
     conflict: Conflict | None = None
+    claim: Claim | None = None
     texts: dict[str, str] = field(default_factory=dict)  # CSV by table name
 
     @property
@@ -117,14 +120,22 @@ def outline(name: str, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], l
     }, warnings
 
 
-def plan_scenario(name: str, overrides: Sequence[str] = (), timings: Timings | None = None) -> Result:
-    """The answer to a scenario, audited. A plan that fails its audit is kept in the result with `audit.passed` False."""
+def plan_scenario(
+    name: str, overrides: Sequence[str] = (), timings: Timings | None = None, locks: Sequence[str] = ()
+) -> Result:
+    """The answer to a scenario, audited. A plan that fails its audit is kept in the result with `audit.passed` False.
+
+    `locks` name what cannot move where nothing fits. InputFault for a name that means nothing.
+    """
     timings = timings or Timings()
     inputs, warnings = prepare(name, overrides, timings)
     with timings.of("imports"):
-        from planner import conflict, formulation, instance, limits, plan, provenance, report, solve
+        from planner import certificate, conflict, formulation, instance, limits, plan, provenance, report, solve
         from planner.audit import audit
+        from planner.elastic import bounds, full
         from planner.folder import csv_text
+        from planner.locks import locked
+        from planner.ranging import row_ranges
 
         _load_solver()
     with timings.of("build"):
@@ -135,16 +146,21 @@ def plan_scenario(name: str, overrides: Sequence[str] = (), timings: Timings | N
                               "warnings": tuple(warnings), "timings": timings}  # fmt: skip
     if solution.status == "infeasible":
         with timings.of("explain"):
-            return Result(**common, conflict=conflict.explain(model))
+            common["conflict"] = conflict.explain(model, locks)
+    elif locks:  # nothing to lock, but a name that means nothing is still a mistake
+        twin = full(model)
+        locked(twin, bounds(twin), locks)
+    with timings.of("certificate"):
+        common["claim"] = certificate.prove(model, solution, inputs.scenario.solve)
     if not solution.values:
         return Result(**common)
     with timings.of("tables"):
         found = plan.interpret(model, solution)
         made = report.tables(inputs, found)
-        bounds = tuple(limits.limits(model, found))
+        limited = tuple(limits.limits(model, found, row_ranges(model.program, solution.engine)))
         totals = report.totals(found, made)
         grades = provenance.grades(inputs, found, next(table for table in made if table.name == "cost"))
-        made += [limits.table(list(bounds)), provenance.sources(inputs)]
+        made += [limits.table(list(limited)), provenance.sources(inputs)]
         texts = {table.name: csv_text(table) for table in made}
     with timings.of("audit"):
         verdict = audit(inputs, rows_of(texts), totals)
@@ -152,7 +168,7 @@ def plan_scenario(name: str, overrides: Sequence[str] = (), timings: Timings | N
         **common,
         plan=found,
         tables=tuple(made),
-        limits=bounds,
+        limits=limited,
         totals=totals,
         grades=grades,
         audit=verdict,
@@ -177,8 +193,13 @@ def rows_of(texts: dict[str, str]) -> dict[str, list[dict[str, str]]]:
 # --- the plan folder --------------------------------------------------------------------------------------------------
 
 
+def writable(result: Result) -> bool:
+    """Whether there is an answer to write: a plan that stands up to the audit, proved best or not, or that nothing fits."""
+    return result.status == "infeasible" or (result.plan is not None and result.audit is not None and result.audit.passed)
+
+
 def files(result: Result, folder: Path) -> dict[str, str]:
-    """Every file of the plan folder by name; the manifest comes last."""
+    """Every file of the plan folder by name; the manifest comes last. Where nothing fits there are no tables."""
     from planner.folder import MANIFEST, json_text
 
     return tables(result) | {MANIFEST: json_text(manifest(result, folder)) + "\n"}
@@ -186,15 +207,22 @@ def files(result: Result, folder: Path) -> dict[str, str]:
 
 def tables(result: Result) -> dict[str, str]:
     """The files of the plan folder by name, without the manifest that holds their hashes."""
-    from planner.folder import datapackage
+    from planner.folder import CERTIFICATE, datapackage, json_text
 
     found = {f"{name}.csv": text for name, text in result.texts.items()}
-    return found | {"datapackage.json": datapackage(result.inputs.name, result.tables)}
+    if result.tables:
+        found["datapackage.json"] = datapackage(result.inputs.name, result.tables)
+    if result.claim is not None and result.claim.proposal:
+        found[CERTIFICATE] = json_text(result.claim.proposal) + "\n"
+    return found
 
 
 def manifest(result: Result, folder: Path) -> dict[str, Any]:
     """plan.json."""
+    from planner import conflict
+
     inputs = result.inputs
+    reasons = {"conflict": conflict.data(result.conflict)} if result.conflict else {}
     return {
         "name": inputs.scenario.name or inputs.name,
         "status": result.status,
@@ -211,6 +239,7 @@ def manifest(result: Result, folder: Path) -> dict[str, Any]:
         "warnings": [str(w) for w in result.warnings],
         "audit": audit_data(result.audit),
         "certificate": certificate(result),
+        **reasons,
         "solver": result.solution.solver,
         "versions": versions(),
         "timings": {stage: round(seconds, 4) for stage, seconds in result.timings.seconds.items()},
@@ -259,18 +288,12 @@ def audit_data(audit: Audit | None) -> dict[str, Any]:
 
 
 def certificate(result: Result) -> dict[str, Any]:
-    """What stands behind the word optimal: the duality gap that our own arithmetic finds from the solver's prices."""
-    from planner.solve import duality_gap
+    """What stands behind the word optimal, or infeasible."""
+    from planner.certificate import data
 
-    if result.status != "optimal" or result.plan is None:
-        return {"proved": False, "gap": None, "what": "stopped before proof"}
-    if not result.plan.duals:
-        return {"proved": False, "gap": result.solution.gap, "what": "the solver's own gap; there are no prices to check it by"}
-    if result.model.instance.objective != "cost":
-        return {"proved": False, "gap": None, "what": f"{result.solution.solver} says optimal; ties broken by least cost"}
-    gap, infeasible = duality_gap(result.model.program, result.plan.duals, result.solution.objective)
-    what = f"floating point: dual infeasibility {infeasible:.1e}, relative duality gap {gap:.1e}"
-    return {"proved": False, "gap": gap, "what": what}
+    if result.claim is None:
+        return {"proved": False, "gap": None, "what": "nothing was proved"}
+    return data(result.claim, result.model)
 
 
 def versions() -> dict[str, str]:
@@ -285,23 +308,39 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `planner verify` found."""
+    """What `planner verify` found. `claim` is what the certificate proves, if that was asked for."""
 
     folder: str
     status: str
     audit: Audit
     changed: tuple[str, ...]  # files that are not the ones that were written
     foreign: bool  # judged by inputs that are not those it was made from (--scenario)
+    claim: Claim | None = None
 
     @property
     def passed(self) -> bool:
-        return self.audit.passed and not self.changed
+        return self.audit.passed and not self.changed and (self.claim is None or self.claim.stands)
+
+    @property
+    def line(self) -> str:
+        """What a verdict that passed comes to, in one line."""
+        checks = f"verified, {self.audit.checked:,} checks passed"
+        if self.status == "infeasible":
+            checks = "there is no plan to check: nothing fits"
+            return f"{self.folder}: {self.claim.what if self.claim else f'{checks}; --exact proves it'}"
+        if self.claim is not None:
+            return f"{self.folder}: {checks}; {self.claim.what}"
+        note = "" if self.status == "optimal" else f" (status {self.status}: feasible, not proved best)"
+        return f"{self.folder}: {checks}{note}"
 
 
-def verify(folder: Path, scenario: str | None = None) -> Verdict:
-    """Recomputes a plan folder from its inputs without a solver. InputFault if folder or inputs are not what they were."""
-    from planner.audit import audit
-    from planner.folder import read_tables
+def verify(folder: Path, scenario: str | None = None, exact: bool = False) -> Verdict:
+    """Recomputes a plan folder from its inputs without a solver, and proves its optimum anew if `exact`.
+
+    InputFault if folder or inputs are not what they were.
+    """
+    from planner.audit import Audit, audit
+    from planner.folder import CERTIFICATE, read_tables
 
     manifest, tables, raw = read_tables(folder)
     name = scenario or _scenario_name(str(manifest.get("scenario", "")), folder)
@@ -314,7 +353,29 @@ def verify(folder: Path, scenario: str | None = None) -> Verdict:
     names = {*hashes, *manifest["tables"]}
     changed = tuple(sorted(name for name in names if hashes.get(name) != manifest["tables"].get(name)))
     claimed = {k: float(v) for k, v in manifest["totals"].items() if isinstance(v, (int, float))}
-    return Verdict(str(folder), str(manifest.get("status")), audit(inputs, tables, claimed), changed, foreign)
+    status = str(manifest.get("status"))
+    found = Audit(True, 0, (), {}, 0.0) if status == "infeasible" and not tables else audit(inputs, tables, claimed)
+    claim = _prove_again(inputs, raw.get(CERTIFICATE, b""), manifest, found.totals) if exact else None
+    return Verdict(str(folder), status, found, changed, foreign, claim)
+
+
+def _prove_again(inputs: Inputs, text: bytes, manifest: dict[str, Any], totals: dict[str, float]) -> Claim:
+    from planner import certificate, formulation, instance
+
+    model = formulation.build(instance.build(inputs))
+    return certificate.prove_again(model, certificate.read(text.decode("utf-8", "replace")), manifest, totals)
+
+
+def recall(folder: Path) -> tuple[str, list[str]]:
+    """The scenario of a plan folder and what it overrode, to ask about it again. InputFault if its inputs have changed."""
+    from planner.folder import read_tables
+
+    manifest, _, _ = read_tables(folder)
+    reference = str(manifest.get("scenario", ""))
+    name = reference.removeprefix("bundled:") if reference.startswith("bundled:") else _scenario_name(reference, folder)
+    overrides = [str(item) for item in manifest.get("set", [])]
+    _same_inputs(prepare(name, overrides)[0], manifest, folder)
+    return name, overrides
 
 
 def _scenario_name(reference: str, folder: Path) -> str:
@@ -339,6 +400,12 @@ def _same_inputs(inputs: Inputs, manifest: dict[str, Any], folder: Path) -> None
         raise InputFault.one(what, fix, Location(str(folder)))
 
 
+def boundless() -> InputFault:
+    """The error of a scenario whose objective has no end."""
+    what = "nothing limits this scenario: the objective can grow without end"
+    return InputFault.one(what, "add power, supply or a budget that bounds it")
+
+
 def unproved(result: Result) -> PlannerError | None:
     """The error that ends a command whose result is no answer."""
     from planner.errors import Stopped, VerificationFailed
@@ -346,11 +413,17 @@ def unproved(result: Result) -> PlannerError | None:
     if result.status == "stopped":
         limit = result.inputs.scenario.solve.time_limit
         spent = f"after the time limit of {limit:g} s" if limit else "before proof"
-        return Stopped(f"stopped {spent}: nothing is proved" + ("" if result.plan else " and there is no plan"))
+        proved = result.claim.what if result.claim and result.claim.stands else "nothing is proved"
+        return Stopped(f"stopped {spent}: {proved}" + ("" if result.plan else " and there is no plan"))
     if result.audit is not None and not result.audit.passed:
         head = "the plan does not stand up to the audit and is not an answer:"
         return VerificationFailed("\n".join([head, *failures(result.audit)]))
     return None
+
+
+def unproved_claim(verdict: Verdict) -> list[str]:
+    """The line of a certificate that does not stand, if it is that."""
+    return [f"  {verdict.claim.what}"] if verdict.claim is not None and not verdict.claim.stands else []
 
 
 def failures(audit: Audit, most: int = 10) -> list[str]:

@@ -15,12 +15,15 @@ import os  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
-from typing import Annotated, Any  # noqa: E402
+from typing import TYPE_CHECKING, Annotated, Any  # noqa: E402
 
 import typer  # noqa: E402
 
 from planner import __version__  # noqa: E402
 from planner.errors import InputFault, PlannerError  # noqa: E402
+
+if TYPE_CHECKING:
+    from planner.planning import Result
 
 WHAT = "Compute and energy capacity planner: which accelerators, at which cloud, on which site, from which date."
 app = typer.Typer(name="planner", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -40,6 +43,10 @@ Scenario = Annotated[
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key: limits.fleet_power='20 GW', site.abilene.delay='3 month'."),
+]
+Locks = Annotated[
+    list[str] | None,
+    typer.Option("--lock", metavar="NAME", help="If nothing fits: what cannot move (limits.fleet_power, site.abilene, demand)."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no warnings.")]
@@ -119,6 +126,19 @@ def busy(text: str, quiet: bool) -> Iterator[None]:
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         bar.add_task(text, total=None)
         yield
+
+
+def end_infeasible(result: Result, as_json: bool) -> None:
+    """Says why nothing fits, and ends the command."""
+    from planner import answer_conflict, conflict, screen
+
+    found = result.conflict or conflict.Conflict()
+    name = result.inputs.scenario.name or result.inputs.name
+    if as_json:
+        print_json({"name": name, "status": "infeasible", "conflict": conflict.data(found)})
+    else:
+        answer_conflict.show_conflict(found, name, screen.console())
+    raise typer.Exit(3)
 
 
 def main() -> None:

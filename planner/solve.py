@@ -14,6 +14,7 @@ from typing import Any
 
 from planner.errors import InputFault, Stopped, did_you_mean
 from planner.formulation import Model
+from planner.pivots import Basis
 from planner.program import Program
 from planner.scenario import Solve
 
@@ -33,6 +34,7 @@ class Solution:
     seconds: float = 0.0
     solver: str = ""
     engine: Any = None
+    basis: Basis | None = None  # where the solve ended that the objective is from; none for whole racks and other solvers
 
 
 def solve(model: Model, options: Solve) -> Solution:
@@ -46,34 +48,54 @@ def solve(model: Model, options: Solve) -> Solution:
     second = _run(model.program, model.cost, options, extra=(costs, bound - constant), left=spare)
     if second.status not in ("optimal", "stopped") or not second.values:
         return first
-    second.objective, second.duals = first.objective, first.duals
+    second.objective, second.duals, second.basis, second.engine = first.objective, first.duals, first.basis, first.engine
     second.seconds += first.seconds
     return second
 
 
+def relaxation(model: Model, options: Solve) -> Solution:
+    """The model by HiGHS with racks that need not be whole: what bounds a plan that has no basis of its own."""
+    return _run(model.program, model.objective, options.model_copy(update={"solver": "HiGHS"}), whole=False)
+
+
+def last_basis(program: Program) -> Basis | None:
+    """Where the simplex method ends that looks for anything that fits; None if it was cut off."""
+    engine = load(program, [0.0] * len(program.columns), 0.0, relaxed=True)
+    engine.setOptionValue("presolve", "off")
+    engine.setOptionValue("solver", "simplex")
+    run(engine)
+    return _basis(engine, program)
+
+
 def _run(
-    program: Program, objective: Any, options: Solve, extra: tuple[list[float], float] | None = None, left: float | None = None
+    program: Program,
+    objective: Any,
+    options: Solve,
+    extra: tuple[list[float], float] | None = None,
+    left: float | None = None,
+    whole: bool = True,
 ) -> Solution:
     if options.solver.casefold() != "highs":
         return _foreign(program, objective, options, extra)
     costs, constant = program.minimize(objective)
     begun = time.perf_counter()
-    engine = load(program, costs, constant, extra)
+    whole = whole and any(program.integer)
+    engine = load(program, costs, constant, extra, relaxed=not whole)
     engine.setOptionValue("mip_rel_gap", options.gap)
     if options.time_limit is not None:
         engine.setOptionValue("time_limit", max(0.01, (options.time_limit if left is None else left)))
-    if len(program.columns) >= LARGE and not program.sliced and not any(program.integer):
+    if len(program.columns) >= LARGE and not program.sliced and not whole:
         engine.setOptionValue("solver", "ipx")  # crossover follows: the answer is a basis, like that of the simplex method
-        _run_interruptibly(engine)
+        run(engine)
         if _proved(engine):
-            return _answer(engine, program, begun)
+            return _answer(engine, program, begun, whole)
         engine.setOptionValue("solver", "simplex")  # anything but an optimum is left to the method that proves why
         engine.clearSolver()
-    _run_interruptibly(engine)
-    return _answer(engine, program, begun)
+    run(engine)
+    return _answer(engine, program, begun, whole)
 
 
-def _run_interruptibly(engine: Any) -> None:
+def run(engine: Any) -> None:
     """Runs the engine in a thread of its own, so that Ctrl-C is answered at once: HiGHS looks up only now and then."""
     thread = threading.Thread(target=engine.run, daemon=True)
     thread.start()
@@ -99,8 +121,14 @@ def _proved(engine: Any) -> bool:
     )
 
 
-def load(program: Program, costs: Sequence[float], constant: float, extra: tuple[list[float], float] | None = None) -> Any:
-    """A HiGHS engine holding the programme; `extra` is one more row: Σ coefficients · x ≤ bound."""
+def load(
+    program: Program,
+    costs: Sequence[float],
+    constant: float,
+    extra: tuple[list[float], float] | None = None,
+    relaxed: bool = False,
+) -> Any:
+    """A HiGHS engine holding the programme; `extra` is one more row: Σ coefficients · x ≤ bound; `relaxed`: no whole racks."""
     import highspy
     import numpy as np
 
@@ -124,7 +152,7 @@ def load(program: Program, costs: Sequence[float], constant: float, extra: tuple
     lp.a_matrix_.index_ = np.array(indices, dtype=np.int32)
     lp.a_matrix_.value_ = np.array(values, dtype=np.double)
     lp.offset_ = constant
-    if any(program.integer):
+    if any(program.integer) and not relaxed:
         kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
         lp.integrality_ = [kinds[whole] for whole in program.integer]
     engine = highspy.Highs()
@@ -135,7 +163,22 @@ def load(program: Program, costs: Sequence[float], constant: float, extra: tuple
     return engine
 
 
-def _answer(engine: Any, program: Program, begun: float) -> Solution:
+def _basis(engine: Any, program: Program) -> Basis | None:
+    """The letters of the basis that an engine ended with."""
+    import highspy
+
+    found, kinds = engine.getBasis(), highspy.HighsBasisStatus
+    if not found.valid:
+        return None
+    letters = {kinds.kBasic: "B", kinds.kUpper: "U"}
+    rows = found.row_status[: len(program.rows)]
+    return Basis(
+        "".join(letters.get(status, "L") for status in found.col_status),
+        "".join("B" if status == kinds.kBasic else "N" for status in rows),
+    )
+
+
+def _answer(engine: Any, program: Program, begun: float, whole: bool) -> Solution:
     import highspy
 
     status, info = engine.getModelStatus(), engine.getInfo()
@@ -143,7 +186,6 @@ def _answer(engine: Any, program: Program, begun: float) -> Solution:
     name = f"HiGHS {engine.version()}"
     kinds = highspy.HighsModelStatus
     feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-    whole = any(program.integer)
     if (
         status == kinds.kOptimal
         and feasible
@@ -153,7 +195,8 @@ def _answer(engine: Any, program: Program, begun: float) -> Solution:
         duals = [] if whole else list(solution.row_dual)[: len(program.rows)]
         gap = info.mip_gap if whole else 0.0
         value = info.objective_function_value
-        return Solution("optimal", list(solution.col_value), duals, value, gap, seconds, name, engine)
+        basis = None if whole else _basis(engine, program)
+        return Solution("optimal", list(solution.col_value), duals, value, gap, seconds, name, engine, basis)
     if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
         if status == kinds.kUnboundedOrInfeasible:
             engine.setOptionValue("presolve", "off")

@@ -32,7 +32,7 @@ def scenario(**blocks: str) -> str:
 
 def plan(text: str, overrides: Sequence[str] = ()) -> planning.Result:
     """What a scenario given as text comes to."""
-    return planning.plan_scenario(_file(text), overrides)
+    return planning.plan_scenario(written_file(text), overrides)
 
 
 @cache
@@ -41,7 +41,8 @@ def _folder() -> TemporaryDirectory[str]:
     return TemporaryDirectory(prefix="planner-tests-")
 
 
-def _file(text: str) -> str:
+def written_file(text: str) -> str:
+    """The path of a scenario given as text."""
     path = Path(_folder().name) / "world.toml"
     path.write_text(text, encoding="utf-8")
     return str(path)
@@ -49,7 +50,7 @@ def _file(text: str) -> str:
 
 def model(text: str, measures: tuple[str, ...] = ()) -> Model:
     """The model of a scenario given as text."""
-    inputs, _ = planning.prepare(_file(text))
+    inputs, _ = planning.prepare(written_file(text))
     return formulation.build(instance.build(inputs, measures))
 
 

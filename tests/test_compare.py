@@ -31,7 +31,7 @@ def test_folders_side_by_side(plans: Path, tmp_path: Path) -> None:
     assert (done.code, done.err) == (0, "")
     cost = "2.278 billion USD +1.927 billion USD +-15.4%"  # 2 × 20 MW × 8.76 million USD less
     assert re.search(f"^cost +{cost}$", done.out, re.M)
-    assert "wide: 1 numbers of its inputs differ from narrow" in done.out
+    assert "wide: 1 number of its inputs differ from narrow" in done.out
     assert "limits.fleet_power: 100 MW -> 120 MW" in done.out
     (changed,) = rows(tmp_path / "out" / "inputs.csv")
     assert changed == {"plan": "wide", "what": "limits.fleet_power", "baseline": "100 MW", "value": "120 MW"}
@@ -60,10 +60,24 @@ def test_different_worlds(plans: Path) -> None:
 
 
 def test_nothing_to_compare(plans: Path, tmp_path: Path) -> None:
-    done = planner("compare", plans / "narrow", "classroom", "--set", "limits.fleet_power='50 MW'")
-    assert done.code == 3 and "has no feasible plan; `planner solve classroom` says why" in done.err
     assert planner("compare", plans / "narrow", "nix").code == 1
     assert planner("compare", plans / "narrow", tmp_path).code == 1
+
+
+def test_a_scenario_that_nothing_fits_is_a_column(plans: Path, tmp_path: Path) -> None:
+    """It has a status and its inputs; where it is the baseline there are no differences. Nothing but such ends with 3."""
+    tight = ("classroom", "--set", "limits.fleet_power='50 MW'")
+    done = planner("compare", plans / "narrow", *tight, "-o", tmp_path / "c")
+    assert done.code == 0 and "has no feasible plan; `planner explain classroom` says why" in done.err
+    lines = [line.split() for line in done.out.splitlines()]
+    assert ["status", "optimal", "infeasible"] in lines and lines[[line[:1] for line in lines].index(["cost"])][-1] == "-"
+    assert "limits.fleet_power: 100 MW -> 50 MW" in done.out
+    assert planner("solve", *tight, "-q", "-o", tmp_path / "none").code == 3
+    if (tmp_path / "none").is_dir():
+        done = planner("compare", tmp_path / "none", plans / "narrow", "-o", tmp_path / "d")
+        rows = list(csv.DictReader((tmp_path / "d" / "results.csv").open(encoding="utf-8")))
+        assert done.code == 0 and rows and not any(row["difference"] or row["ratio"] for row in rows)
+    assert planner("compare", "classroom", *tight).code == 3
 
 
 def test_a_damaged_folder(plans: Path, tmp_path: Path) -> None:

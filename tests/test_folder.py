@@ -32,7 +32,7 @@ COLUMNS = {  # design, section 9
     "demand": "period workload demand_h100e served_h100e unserved_h100e",
     "cost": "period provider item amount_usd discounted_usd",
     "power": "period scope id draw_mw limit_mw headroom_mw energy_mwh carbon_t",
-    "constraints": "constraint subject period value limit unit slack binding shadow_price shadow_unit",
+    "constraints": "constraint subject period value limit unit slack binding shadow_price shadow_unit holds_from holds_to",
     "sources": "what value unit file line source confidence note",  # confidence: section 12
     "contracts": "contract provider year committed_usd spent_usd shortfall_usd paid_usd gpu_hours usd_per_gpu_hour",
 }
@@ -71,7 +71,7 @@ def test_every_file_is_listed(base: Path) -> None:
     package = json.loads((base / "datapackage.json").read_text("utf-8"))
     manifest = json.loads((base / "plan.json").read_text("utf-8"))
     tables = {resource["path"] for resource in package["resources"]}
-    assert names == tables | {"datapackage.json", "plan.json"} == {*manifest["tables"], "plan.json"}
+    assert names == tables | {"certificate.json", "datapackage.json", "plan.json"} == {*manifest["tables"], "plan.json"}
     for name, sha in manifest["tables"].items():
         assert hashlib.sha256((base / name).read_bytes()).hexdigest() == sha
 
@@ -99,7 +99,7 @@ def test_the_manifest_says_all_that_it_should(base: Path) -> None:
         manifest
     )
     assert manifest["status"] == "optimal" and manifest["audit"]["passed"] is True
-    assert {"proved", "gap", "what"} == set(manifest["certificate"])
+    assert {"proved", "gap", "what", "pivots", "exact"} == set(manifest["certificate"])
     assert manifest["scenario"] == "bundled:openai-base"
     for shown, sha in manifest["inputs"].items():
         assert hashlib.sha256((ROOT / shown).read_bytes()).hexdigest() == sha

@@ -75,7 +75,11 @@ def test_a_time_limit_stops_and_proves_nothing() -> None:
         assert result.audit is not None
         assert result.audit.passed  # a plan that is not the best is still a plan
         assert planning.manifest(result, Path())["status"] == "stopped"
-    assert planning.certificate(result) == {"proved": False, "gap": None, "what": "stopped before proof"}
+        found = planning.certificate(result)
+        assert not found["proved"]
+        assert found["gap"] is None or found["gap"] > 0  # how far from the best at most, if the relaxation was solved in that time
+    else:
+        assert planning.certificate(result) == {"proved": False, "gap": None, "what": "stopped before proof"}
     assert all(not limit.worth for limit in result.limits)
 
 
@@ -95,7 +99,7 @@ def test_stopped_ends_with_exit_code_4(tmp_path: Path) -> None:
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 4, done.stderr
-    assert "nothing is proved" in done.stderr
+    assert "nothing is proved" in done.stderr or "from the best" in done.stderr
     assert ": optimal" not in done.stdout
     manifest = tmp_path / "plan" / "plan.json"
     if manifest.exists():
@@ -117,7 +121,8 @@ def test_whole_racks_have_a_gap_and_no_prices() -> None:
     assert result.status == "optimal"
     assert result.solution.gap == 0
     assert result.solution.duals == []
-    assert planning.certificate(result)["proved"] is False
+    found = planning.certificate(result)
+    assert found["proved"], "the optimum is ten racks, whole or not, so that of the relaxation proves it"
 
 
 # --- other solvers ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,100 @@
+"""How reasons are told: what binds and what it is worth, and which numbers a result moves with."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from planner.answer_rules import show_entries, show_losses, show_rules
+from planner.explain import SAME, Binding, Explanation
+from planner.reasons import Reasons
+from planner.screen import draw, say
+from planner.trace import Trace
+from planner.words import UNIT_OF_ROOM, amount, rule_name
+
+
+def show(found: Reasons, out: Console) -> None:
+    """The answers of `planner explain`, one below the other."""
+    if found.wanted.binding:
+        show_binding(found.binding, out)
+    if found.entries is not None:
+        show_entries(found.entries, out)
+    if found.rules is not None:
+        show_rules(found.rules, out)
+    if found.losses is not None:
+        show_losses(found.losses, out)
+    for traced in found.traces:
+        show_trace(traced, out)
+
+
+def show_binding(found: Explanation | None, out: Console) -> None:
+    """The limits that bind, a paragraph each."""
+    if found is None:
+        say("no shadow prices: whole racks and other solvers give none (try --set solve.whole_racks=false)", out)
+        return
+    if not found.found:
+        say("no limit binds: the plan is what the prices make of the demand", out)
+        return
+    say("What binds, and what it is worth (each limit moved in all the periods named, the plan solved again)", out, "bold")
+    for i, limit in enumerate(found.found, 1):
+        say(f"{i:2d}. {sentence(limit, found.unit)}", out, indent="    ")
+        for note in notes(limit, found.unit):
+            say(f"    {note}", out, indent="    ")
+    if found.others:
+        say(f"and {found.others} more limits that have a price (constraints.csv with -o DIR, or --most)", out)
+    if found.one_sided:
+        share = f"{found.one_sided} of {found.priced} shadow prices in constraints.csv hold for one side only"
+        say(f"{share} (holds_from, holds_to): the optimum is degenerate there, and other prices are as right as these", out)
+
+
+def sentence(limit: Binding, unit: str) -> str:
+    """What a limit is, when it binds, what more of it saves and how far that holds."""
+    when = limit.first if limit.first == limit.last else f"{limit.first} to {limit.last}"
+    often = "" if limit.periods == 1 else f", {limit.periods} periods"
+    name = rule_name(limit.rule, limit.subject)
+    ends = dict.fromkeys(f"{x:.0%}" if limit.unit == "share" else amount(x, limit.unit) for x in (limit.limit, limit.last_limit))
+    at = " to ".join(ends)
+    head = f"{name} binds ({when}{often}; {at})" if when not in ("", "total") else f"{name} binds ({at})"
+    if limit.unit == "share":
+        return f"{head}: one percentage point saves about {amount(limit.saves, unit)}"
+    step = amount(limit.step, limit.unit)
+    more = "less" if limit.rule.endswith("min_power") else "more"
+    size, per = UNIT_OF_ROOM.get(limit.unit, (1.0, limit.unit))
+    reach = "however much more" if limit.holds == float("inf") else f"up to {amount(limit.holds, limit.unit)} {more}"
+    margin = f"at the margin {amount(limit.more * size, unit)} per {per}, {reach}"
+    return f"{head}: {step} {more} throughout saves {amount(limit.saves, unit)}; {margin}"
+
+
+def notes(limit: Binding, unit: str) -> list[str]:
+    """What has to be said beside it: the other direction, twins, where the limit is written."""
+    found = []
+    size, per = UNIT_OF_ROOM.get(limit.unit, (1.0, limit.unit))
+    less = "more" if limit.rule.endswith("min_power") else "less"
+    if limit.unit != "share":
+        back = "leaves no plan" if limit.loses is None else f"costs {amount(limit.loses, unit)}"
+        edge = ""
+        if limit.less is not None and abs(limit.less - limit.more) > SAME * max(abs(limit.less), abs(limit.more)):
+            edge = f" (at the margin {amount(limit.less * size, unit)} per {per}: a kink stands here, the two sides differ)"
+        found.append(f"{amount(limit.step, limit.unit)} {less} {back}{edge}")
+    if limit.twice:
+        found.append(f"the same rule is written as {', '.join(limit.twice)}: only more of both helps, and they share one price")
+    shown = [f"{w.what} {w.value} {w.unit}".rstrip() + f" ({w.place}, {w.confidence})" for w in limit.written[:2]]
+    if shown:
+        more = f" and {len(limit.written) - 2} more numbers" if len(limit.written) > 2 else ""
+        found.append("written: " + "; ".join(shown) + more)
+    return found
+
+
+def show_trace(found: Trace, out: Console, most: int = 15) -> None:
+    """The numbers that a result moves with, strongest first."""
+    say(f"{found.what}: {amount(found.value, found.unit)}", out, "bold")
+    if not found.moves:
+        say(found.rests, out)
+        return
+    rows = []
+    for m in found.moves[:most]:
+        written = f"{m.number.value} {m.number.unit}".strip()
+        rows.append([f"{m.elasticity:+.2f} %", m.number.what, written, m.number.place, m.number.confidence])
+    draw("", ["moves by", "number", "written", "where", "confidence"], rows, out, left=5)
+    say("moves by: when the number rises by 1 %, while the same limits bind; prices move amounts only where others do", out)
+    if len(found.moves) > most:
+        say(f"and {len(found.moves) - most} more numbers (trace.csv with -o DIR)", out)

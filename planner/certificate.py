@@ -1,0 +1,276 @@
+"""What is proved of an answer, found after every solve and written beside the tables, so that anybody can prove it again.
+
+`certificate.json` holds a proposal only, a basis or the multipliers that refute: whoever reads it proves from the inputs, with no
+solver, that it is what it claims to be. Where a plan has no basis (whole racks, other solvers, a search that was cut off) the
+basis is that of the relaxation, and its optimum is a bound.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from planner.elimination import ZERO, Overlong, Vector, total
+from planner.exact import Basis, Certificate, Record, bound, certify, record_of, refutes, short
+
+if TYPE_CHECKING:
+    from planner.formulation import Model
+    from planner.scenario import Solve
+    from planner.solve import Solution
+
+NOISE = Fraction(1, 10**10)  # what is not worth a word
+MOST_ROWS = 200_000  # beyond, the proof would take longer than people wait; the gap is then found in floating point
+AGREES = Fraction(1, 10**9)  # how far a plan may be from the proved optimum to be called optimal, relative
+TIED = Fraction(2, 10**9)  # the same where ties are broken by cost, which may give up 1e-9 of the objective
+ROUNDED = Fraction(1, 10**8)  # the same for what is added up from tables, whose cells have 12 digits
+TOTALS = {
+    "cost": "cost_usd", "peak_power": "peak_power_mw", "energy": "energy_mwh", "carbon": "carbon_t",
+    "unserved": "unserved_h100e_h", "demand_scale": "demand_scale",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is proved. `stands`: something is, in exact arithmetic; `proved`: that the plan is the best, or that nothing fits.
+
+    `gap` is at most how far the plan is from the best, relative, and 0 if it is proved to be the best. `exact` is the optimum or
+    bound in units of the programme's objective.
+    """
+
+    stands: bool
+    proved: bool
+    gap: float | None
+    what: str
+    pivots: int = 0
+    exact: Fraction | None = None
+    proposal: Mapping[str, Any] = field(default_factory=dict)  # certificate.json
+
+
+def data(claim: Claim, model: Model) -> dict[str, Any]:
+    """`certificate` of plan.json; `exact` in the unit of the objective, with 20 digits."""
+    found: dict[str, Any] = {"proved": claim.proved, "gap": claim.gap, "what": claim.what}
+    if claim.stands:
+        found["pivots"] = claim.pivots
+    if claim.exact is not None:
+        found["exact"] = short(claim.exact * _unit(model))
+    return found
+
+
+def _unit(model: Model) -> Fraction:
+    """How many of the unit of the tables one unit of the programme's objective is."""
+    from planner.limits import objective_unit
+
+    size = Fraction(f"{objective_unit(model.instance)[1]:.15g}")
+    return -size if model.instance.objective == "demand_scale" else size
+
+
+# --- after a solve ----------------------------------------------------------------------------------------------------
+
+
+def prove(model: Model, solution: Solution, options: Solve) -> Claim:
+    """What can be proved of a solution. Never fails: what is not proved says why."""
+    if solution.status == "infeasible":
+        return _nothing_fits(model)
+    if not solution.values:
+        return Claim(False, False, None, "stopped before proof")
+    if len(model.program.rows) > MOST_ROWS:
+        return _floating(model, solution)
+    record = record_of(model.program, model.objective)
+    value = _worth(record, solution.values)
+    own = solution.status == "optimal" and solution.basis is not None
+    basis, duals = solution.basis, solution.duals
+    if basis is None or not own:
+        from planner.solve import relaxation
+
+        found = relaxation(model, options)
+        basis, duals = found.basis, found.duals
+    if basis is None:
+        return Claim(False, False, None, "no bound: the relaxation was cut off too")
+    certificate = certify(record, basis)
+    if certificate.proved:
+        proposal = _proposal(record, model, "optimum" if own else "bound", certificate.basis)
+        return replace(_judged(certificate, value, own, _tolerance(model)), proposal=proposal)
+    return _bounded(record, duals, value, certificate)
+
+
+def _worth(record: Record, values: list[float]) -> Fraction:
+    return record.constant + total((c, Fraction(x)) for c, x in zip(record.costs, values, strict=True) if c and x)
+
+
+def _tolerance(model: Model) -> Fraction:
+    return AGREES if model.instance.objective == "cost" else TIED
+
+
+def _judged(certificate: Certificate, value: Fraction, own: bool, tolerance: Fraction) -> Claim:
+    """What an exact optimum says of a plan of that value; `own`: it is that of the plan's programme, not of a relaxation."""
+    optimum, pivots = certificate.objective or ZERO, certificate.pivots
+    away = (value - optimum) / max(Fraction(1), abs(optimum))
+    if abs(away) <= tolerance:
+        mended = f", once {pivots} exact pivot{'s' if pivots > 1 else ''} had mended the basis" if pivots else ""
+        kept = f"; the plan is {float(abs(away)):.0e} from it" if abs(away) > NOISE else ""
+        what = f"proved: values and prices agree without tolerance in exact arithmetic{mended}{kept}"
+        return Claim(True, True, 0.0, what, pivots, optimum)
+    if away < 0:
+        what = f"the plan's objective lies below what any plan can reach, by {float(-away):.1e} of it: it rests on tolerances"
+        return Claim(False, False, None, what, pivots, optimum)
+    gap = float((value - optimum) / abs(value)) if value else 1.0
+    if own:
+        return Claim(True, False, gap, f"not the best: {gap:.2g} of the objective above the exact optimum", pivots, optimum)
+    what = f"at most {_percent(gap)} from the best: the relaxation is solved in exact arithmetic"
+    return Claim(True, False, gap, what, pivots, optimum)
+
+
+def _bounded(record: Record, duals: list[float], value: Fraction, certificate: Certificate) -> Claim:
+    """What the prices alone prove, where the basis could not be mended."""
+    try:
+        lowest = bound(record, duals) if duals else None
+    except Overlong:
+        lowest = None
+    if certificate.ray is not None:
+        what = "not proved: exactly, nothing fits; the plan rests on the solver's tolerances"
+        return Claim(False, False, None, what, certificate.pivots)
+    if lowest is None or lowest > value:
+        return Claim(False, False, None, f"not proved: {certificate.what}", certificate.pivots)
+    gap = float((value - lowest) / abs(value)) if value else float(lowest != value)
+    what = f"at most {_percent(gap)} from the best, proved by the prices; the basis was not: {certificate.what}"
+    return Claim(True, False, gap, what, certificate.pivots, lowest)
+
+
+def _percent(gap: float) -> str:
+    return f"{gap:.2%}" if gap >= 1e-4 else f"{gap:.1e}"
+
+
+def _floating(model: Model, solution: Solution) -> Claim:
+    from planner.solve import duality_gap
+
+    if not solution.duals or model.instance.objective != "cost":
+        return Claim(False, False, None, f"more than {MOST_ROWS:,} rows: {solution.solver} says {solution.status}")
+    gap, infeasible = duality_gap(model.program, solution.duals, solution.objective)
+    what = f"more than {MOST_ROWS:,} rows, so in floating point: dual infeasibility {infeasible:.1e}, relative gap {gap:.1e}"
+    return Claim(False, False, gap, what)
+
+
+def _nothing_fits(model: Model) -> Claim:
+    """Multipliers that refute the programme, from where the simplex method ended."""
+    from planner.solve import last_basis
+
+    if len(model.program.rows) > MOST_ROWS:
+        return Claim(False, False, None, f"more than {MOST_ROWS:,} rows: only the solver says that nothing fits")
+    record = record_of(model.program, model.objective)
+    basis = last_basis(model.program)
+    if basis is None:
+        return Claim(False, False, None, "only the solver says that nothing fits: it left no basis")
+    certificate = certify(replace(record, costs=(ZERO,) * record.columns, constant=ZERO), basis)
+    if certificate.ray is None:
+        why = "racks would fit that are not whole" if certificate.proved else certificate.what
+        return Claim(False, False, None, f"only the solver says that nothing fits: {why}", certificate.pivots)
+    return replace(_refuted(certificate.ray), proposal=_proposal(record, model, "infeasible", ray=certificate.ray))
+
+
+def _refuted(ray: Vector) -> Claim:
+    what = f"nothing fits: {len(ray):,} rows contradict each other, in exact arithmetic"
+    return Claim(True, True, None, what)
+
+
+# --- certificate.json -------------------------------------------------------------------------------------------------
+
+
+def _proposal(record: Record, model: Model, kind: str, basis: Basis | None = None, ray: Vector | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {"kind": kind, "objective": model.instance.objective, "record": record.sha256()}
+    if basis is not None:
+        found |= {"columns": basis.columns, "rows": basis.rows}
+    if ray is not None:
+        found["multipliers"] = {str(i): _text(y) for i, y in sorted(ray.items())}
+    return found
+
+
+def _text(value: Fraction) -> str:
+    """A whole fraction, of any length: Decimal has no limit to its digits where int has."""
+    return f"{Decimal(value.numerator):f}/{Decimal(value.denominator):f}"
+
+
+def _fraction(text: str) -> Fraction:
+    numerator, _, denominator = text.partition("/")
+    return Fraction(int(Decimal(numerator)), int(Decimal(denominator)))
+
+
+def read(text: str) -> dict[str, Any]:
+    """certificate.json as it was written; empty if it is none."""
+    try:
+        found = dict(json.loads(text))
+        if found["kind"] == "infeasible":
+            found["multipliers"] = {int(i): _fraction(y) for i, y in found["multipliers"].items()}
+        elif found["kind"] in ("optimum", "bound"):
+            found["basis"] = Basis(str(found["columns"]), str(found["rows"]))
+        else:
+            return {}
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return {}
+    return found
+
+
+# --- any time later ---------------------------------------------------------------------------------------------------
+
+
+def prove_again(model: Model, proposal: Mapping[str, Any], manifest: Mapping[str, Any], totals: Mapping[str, float]) -> Claim:
+    """What the proposal proves of a plan folder: its plan.json, and the totals that the audit found in its tables. No solver."""
+    if not proposal:
+        return Claim(False, False, None, "not proved: certificate.json holds no basis")
+    record = record_of(model.program, model.objective)
+    claim = _again(model, record, proposal, manifest, totals)
+    if proposal.get("record") != record.sha256():
+        claim = replace(claim, what=f"{claim.what}; the model is not the one that was solved then")
+    return claim
+
+
+def _again(
+    model: Model, record: Record, proposal: Mapping[str, Any], manifest: Mapping[str, Any], totals: Mapping[str, float]
+) -> Claim:
+    status = manifest.get("status")
+    if (proposal["kind"] == "infeasible") != (status == "infeasible"):
+        return Claim(False, False, None, f"not proved: plan.json says {status}, certificate.json says {proposal['kind']}")
+    if status == "infeasible":
+        ray = {i: y for i, y in proposal["multipliers"].items() if 0 <= i < record.rows}
+        try:
+            return (
+                _refuted(ray) if refutes(record, ray) else Claim(False, False, None, "not proved: the multipliers refute nothing")
+            )
+        except Overlong:
+            return Claim(False, False, None, "not proved: the multipliers are too long")
+    certificate = certify(record, proposal["basis"])
+    if certificate.objective is None:
+        return Claim(False, False, None, f"not proved: {certificate.what}", certificate.pivots)
+    unit, own = _unit(model), proposal["kind"] == "optimum" and not any(model.program.integer)
+    stated = (
+        ("plan.json", _number(manifest.get("objective")), _tolerance(model)),
+        ("the tables", totals.get(TOTALS.get(model.instance.objective, "")), ROUNDED),
+    )
+    claims = []
+    for where, told, tolerance in stated:
+        if told is None:
+            return Claim(False, False, None, f"not proved: there is no objective in {where}", certificate.pivots)
+        claim = _judged(certificate, Fraction(told) / unit, own, tolerance)
+        if not claim.stands or not (claim.proved or _as_claimed(claim, manifest)):
+            what = (
+                f"not proved: the objective of {where} is {told:.15g}, the exact optimum is {short(certificate.objective * unit)}"
+            )
+            return replace(claim, stands=False, what=what)
+        claims.append(claim)
+    return min(claims, key=lambda claim: claim.proved)
+
+
+def _as_claimed(claim: Claim, manifest: Mapping[str, Any]) -> bool:
+    """Whether a plan is as near to the best as plan.json says."""
+    stated = manifest.get("certificate")
+    gap = stated.get("gap") if isinstance(stated, dict) else None
+    return isinstance(gap, (int, float)) and claim.gap is not None and claim.gap <= gap + float(ROUNDED)
+
+
+def _number(objective: object) -> float | None:
+    value = objective.get("value") if isinstance(objective, dict) else None
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

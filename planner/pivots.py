@@ -1,0 +1,273 @@
+"""The simplex method in rational arithmetic, for the last steps only: from a basis that is nearly the best to one that is.
+
+A solver ends with a basis that is right within its tolerances. Exactly, a value may lie a hair outside its bounds, or a column a
+hair below its price; a few pivots mend that. Dual pivots mend values, primal ones prices; where both are wrong, the prices are
+shifted until the values are right. While nothing moves, Bland's rule chooses, so that no circle is walked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from planner.decimals import Record
+from planner.elimination import ZERO, Factors, Number, Vector, total
+
+REFACTOR = 50  # pivots after which the basis is taken apart afresh
+
+
+class Infeasible(Exception):
+    """Nothing fits; `ray` holds the row prices that prove it."""
+
+    def __init__(self, ray: Vector) -> None:
+        super().__init__("nothing fits")
+        self.ray = ray
+
+
+class Unbounded(Exception):
+    """The objective falls without end."""
+
+
+class GaveUp(Exception):
+    """The number of pivots that was allowed is used up."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Which columns and rows are basic, as one letter each.
+
+    Columns: B basic, L at zero, U at their upper bound. Rows: B with room, N at their right side. Any letters are a proposal.
+    """
+
+    columns: str
+    rows: str
+
+
+def kernel(record: Record, basis: Basis) -> tuple[Basis, Vector, Vector]:
+    """(basis, x, y) that the letters stand for: basic columns solved from the rows at their right sides, prices from the costs.
+
+    Columns that depend on others and rows without a column of their own change their letter; so does U without an upper bound.
+    `x` and `y` leave out zeros. Raises Overlong.
+    """
+    slots = [j for j, letter in enumerate(basis.columns) if letter == "B"]
+    slot_of = {j: k for k, j in enumerate(slots)}
+    x = {j: up for j, letter in enumerate(basis.columns) if letter == "U" and (up := record.upper[j])}
+    rows = [i for i, letter in enumerate(basis.rows) if letter != "B"]
+    columns: list[dict[int, Number]] = [{} for _ in slots]
+    right: Vector = {}
+    for i in rows:
+        moved = []
+        for j, a in record.row(i):
+            if j in slot_of:
+                columns[slot_of[j]][i] = a
+            elif j in x:
+                moved.append((a, x[j]))
+        if b := record.rhs[i] - total(moved):
+            right[i] = b
+    factors = Factors(columns, rows)
+    spare = {slots[k] for k in factors.spare_slots}
+    loose = set(factors.spare_rows)
+    letters = "".join(
+        "L" if j in spare or letter not in "BU" or (letter == "U" and record.upper[j] is None) else letter
+        for j, letter in enumerate(basis.columns)
+    )
+    mended = Basis(letters, "".join("B" if letter == "B" or i in loose else "N" for i, letter in enumerate(basis.rows)))
+    x |= {slots[k]: value for k, value in factors.solve(right).items()}
+    costs = {slot_of[j]: record.costs[j] for j in slots if j not in spare and record.costs[j]}
+    y = {i: price * record.scales[i] for i, price in factors.solve_transposed(costs).items()}
+    return mended, x, y
+
+
+class Simplex:
+    """A basis and what it stands for. Variables are the columns 0 to n−1 and the slack n+i of each row: a_i · x + slack = b_i."""
+
+    def __init__(self, record: Record, basis: Basis, most: int) -> None:
+        """`basis` must be regular, as `kernel` returns it; `most` pivots are allowed."""
+        n = record.columns
+        self.record, self.most, self.pivots = record, most, 0
+        self.low: list[Fraction | None] = [*([ZERO] * n), *(None if sense > 0 else ZERO for sense in record.senses)]
+        self.high: list[Fraction | None] = [*record.upper, *(None if sense < 0 else ZERO for sense in record.senses)]
+        self.costs = [*record.costs, *([ZERO] * record.rows)]
+        self.entries: list[list[tuple[int, int]]] = [[] for _ in range(n)]
+        for i in range(record.rows):
+            for j, a in record.row(i):
+                self.entries[j].append((i, a))
+        self.entries += [[(i, 1)] for i in range(record.rows)]
+        letters = basis.columns + basis.rows
+        self.head = [v for v, letter in enumerate(letters) if letter == "B"]  # the variable of each slot
+        self.basic = set(self.head)
+        self.at_upper = {v for v, letter in enumerate(letters) if letter == "U" or (letter == "N" and self.low[v] is None)}
+        self._take_apart()
+
+    def mend(self) -> tuple[Basis, Vector, Vector]:
+        """(basis, x, y) after as many pivots as it takes to be optimal. Raises Infeasible, Unbounded, GaveUp, Overlong."""
+        flipped = {v for v in self._unfair() if self.low[v] is not None and self.high[v] is not None}
+        if flipped:  # a column with two bounds changes sides at no cost
+            self.at_upper ^= flipped
+            self._take_apart()
+        shifted = self._unfair() if self._unfit() else []
+        for v in shifted:
+            self.costs[v] -= self.reduced.pop(v)
+        self._make_fit()
+        if shifted:
+            self.costs = [*self.record.costs, *([ZERO] * self.record.rows)]
+            self._price()
+        self._make_fair()
+        n = self.record.columns
+        columns = ("B" if j in self.basic else "U" if j in self.at_upper else "L" for j in range(n))
+        basis = Basis("".join(columns), "".join("B" if n + i in self.basic else "N" for i in range(self.record.rows)))
+        x = {v: up for v in self.at_upper if v < n and (up := self.high[v])}
+        x |= {v: value for k, value in self.values.items() if (v := self.head[k]) < n}
+        return basis, x, {i: price * self.record.scales[i] for i, price in self._prices().items()}
+
+    # --- what the basis stands for ---
+
+    def _take_apart(self) -> None:
+        """Factors, values of the basic variables and reduced costs of the others, all from scratch."""
+        self.factors = Factors([dict(self.entries[v]) for v in self.head], range(self.record.rows))
+        self.etas: list[tuple[int, Vector]] = []  # (slot, column that came in there), one a pivot since then
+        right = {i: Fraction(b) for i, b in enumerate(self.record.rhs) if b}
+        for v in self.at_upper:
+            if up := self.high[v]:
+                for i, a in self.entries[v]:
+                    right[i] = right.get(i, ZERO) - a * up
+        self.values = self.factors.solve(right)  # by slot, zeros left out
+        self._price()
+
+    def _prices(self) -> Vector:
+        """Of the rows, scaled."""
+        return self._transposed({k: self.costs[v] for k, v in enumerate(self.head) if self.costs[v]})
+
+    def _price(self) -> None:
+        """The reduced costs."""
+        change = self._change(self._prices())
+        found = {v: self.costs[v] + change.get(v, ZERO) for v in {*change, *(v for v, c in enumerate(self.costs) if c)}}
+        self.reduced = {v: d for v, d in found.items() if d and v not in self.basic}
+
+    def _change(self, prices: Vector) -> Vector:
+        """−prices · A per variable; zeros are left out."""
+        terms: dict[int, list[tuple[Number, Fraction]]] = {}
+        for i, price in prices.items():
+            for j, a in self.record.row(i):
+                terms.setdefault(j, []).append((-a, price))
+        found = {j: d for j, pairs in terms.items() if (d := total(pairs))}
+        return found | {self.record.columns + i: -price for i, price in prices.items()}
+
+    def _unfit(self) -> list[tuple[int, Fraction]]:
+        """(slot, by how much: negative below its bound) of values out of bounds."""
+        found = []
+        for k, value in self.values.items():
+            low, high = self.low[self.head[k]], self.high[self.head[k]]
+            if low is not None and value < low:
+                found.append((k, value - low))
+            elif high is not None and value > high:
+                found.append((k, value - high))
+        return found
+
+    def _unfair(self) -> list[int]:
+        """Variables that would pay if they moved."""
+        return sorted(v for v, d in self.reduced.items() if self._may_move(v, d < 0))
+
+    def _may_move(self, v: int, up: bool) -> bool:
+        """Whether a variable that is not basic has room above it, or below."""
+        return (v in self.at_upper) != up and self.low[v] != self.high[v]
+
+    # --- the factors with the pivots since ---
+
+    def _solve(self, v: int) -> Vector:
+        """The column of a variable in terms of the basis."""
+        x = self.factors.solve({i: Fraction(a) for i, a in self.entries[v]})
+        for slot, column in self.etas:
+            if moved := x.get(slot):
+                step = moved / column[slot]
+                for k, a in column.items():
+                    x[k] = step if k == slot else x.get(k, ZERO) - a * step
+        return {k: value for k, value in x.items() if value}
+
+    def _transposed(self, right: Mapping[int, Fraction]) -> Vector:
+        c = dict(right)
+        for slot, column in reversed(self.etas):
+            rest = total((a, c[k]) for k, a in column.items() if k != slot and k in c)
+            c[slot] = (c.get(slot, ZERO) - rest) / column[slot]
+        return self.factors.solve_transposed({k: value for k, value in c.items() if value})
+
+    # --- pivots ---
+
+    def _make_fit(self) -> None:
+        """Dual pivots until every value lies within its bounds."""
+        stalled = False
+        while unfit := self._unfit():
+            slot, by = min(unfit, key=lambda u: self.head[u[0]]) if stalled else max(unfit, key=lambda u: (abs(u[1]), -u[0]))
+            up = by < 0
+            ray = self._transposed({slot: Fraction(1)})
+            change = self._change(ray)
+            helping = [v for v, g in change.items() if v not in self.basic and self._may_move(v, (g > 0) == up)]
+            if not helping:
+                raise Infeasible({i: (-y if up else y) * self.record.scales[i] for i, y in ray.items()})
+            entering = min(helping, key=lambda v: (abs(self.reduced.get(v, ZERO) / change[v]), v))
+            stalled = entering not in self.reduced
+            self._pivot(slot, entering, up, self._solve(entering), change)
+
+    def _make_fair(self) -> None:
+        """Primal pivots until no move pays."""
+        stalled = False
+        while unfair := self._unfair():
+            entering = unfair[0] if stalled else max(unfair, key=lambda v: (abs(self.reduced[v]), -v))
+            rises = self.reduced[entering] < 0
+            column = self._solve(entering)
+            room = []
+            for k, a in column.items():
+                up = (a < 0) == rises
+                edge = self.high[self.head[k]] if up else self.low[self.head[k]]
+                if edge is not None:
+                    room.append((abs((edge - self.values.get(k, ZERO)) / a), self.head[k], k, not up))
+            low, high = self.low[entering], self.high[entering]
+            if low is not None and high is not None and all(step >= high - low for step, *_ in room):
+                self._move(entering, column, high - low if rises else low - high)
+                self.at_upper ^= {entering}
+                self._count()
+                stalled = False
+                continue
+            if not room:
+                raise Unbounded
+            step, _, slot, at_low = min(room)
+            stalled = not step
+            self._pivot(slot, entering, at_low, column, self._change(self._transposed({slot: Fraction(1)})))
+
+    def _pivot(self, slot: int, entering: int, at_low: bool, column: Vector, change: Vector) -> None:
+        """`entering` takes the slot of a variable that leaves for its lower or upper bound.
+
+        `column` is that of the entering variable; `change` by how much the leaving one changes per unit of each of the others.
+        """
+        leaving = self.head[slot]
+        edge = (self.low if at_low else self.high)[leaving] or ZERO
+        begin = (self.high if entering in self.at_upper else self.low)[entering] or ZERO
+        step = (self.values.get(slot, ZERO) - edge) / column[slot]
+        self._move(entering, column, step)
+        self.values[slot] = begin + step
+        if price := self.reduced.pop(entering, ZERO) / column[slot]:
+            for v, g in change.items():
+                if v not in self.basic and v != entering:
+                    self.reduced[v] = self.reduced.get(v, ZERO) + price * g
+            self.reduced[leaving] = -price
+            self.reduced = {v: d for v, d in self.reduced.items() if d}
+        self.head[slot] = entering
+        self.basic ^= {entering, leaving}
+        self.at_upper.discard(entering)
+        if edge != self.low[leaving]:
+            self.at_upper.add(leaving)
+        self.etas.append((slot, column))
+        self._count()
+        if len(self.etas) == REFACTOR:
+            self._take_apart()
+
+    def _move(self, v: int, column: Vector, step: Fraction) -> None:
+        """Moves a variable that is not basic; the basic ones make up for it."""
+        for k, a in column.items() if step else ():
+            self.values[k] = self.values.get(k, ZERO) - a * step
+
+    def _count(self) -> None:
+        self.pivots += 1
+        if self.pivots > self.most:
+            raise GaveUp

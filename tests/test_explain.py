@@ -1,0 +1,140 @@
+"""What binds and what it is worth: limits moved and the plan solved again, against numbers by hand."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from planner import answer_explain, planning
+from planner.explain import Binding, Explanation, explain, step_of
+from planner.limits import bearing
+from tests.small import plan, scenario
+from tests.test_formulation import MANAGED, PPA
+from tests.test_oracle import MISSING_YEAR, OFFER, OTHER, RACK_YEAR, UNSERVED
+
+
+def told(result: planning.Result, most: int = 8) -> Explanation:
+    return explain(result.inputs, result.model, result.limits, most)
+
+
+def only(**blocks: str) -> Binding:
+    (found,) = told(plan(scenario(**blocks))).found
+    return found
+
+
+def text(found: Explanation) -> str:
+    out = StringIO()
+    answer_explain.show_binding(found, Console(file=out, width=1000))
+    return out.getvalue()
+
+
+def test_classroom_by_hand() -> None:
+    """A MW more moves 1,000 gpu from south to north: 8.76 million USD in 2026 and again in 2027, until 2026 has 120 MW."""
+    (found,) = told(planning.plan_scenario("classroom")).found
+    assert (found.rule, found.first, found.last, found.periods, found.unit) == ("fleet_power", "2026", "2027", 2, "MW")
+    assert found.step == 10 and found.saves == pytest.approx(175.2e6) and found.loses == pytest.approx(175.2e6)
+    assert found.more == pytest.approx(17.52e6) == found.less and found.holds == pytest.approx(20)
+    assert [(w.what, w.place) for w in found.written] == [("limits.fleet_power", "inputs/classroom.toml:91")]
+    shown = text(told(planning.plan_scenario("classroom")))
+    assert "10.00 MW more throughout saves 175.2 million USD; " in shown
+    assert "at the margin 17.52 million USD per MW, up to 20.00 MW more" in shown
+
+
+def test_a_step_beyond_the_range_saves_less_than_the_margin_says() -> None:
+    """80 of 100 gpu may be had: a tenth of the limit is 10 gpu, 20 of them serve all; the price falls to 0 there."""
+    found = only(offer=OFFER + '\nmax = "80 gpu"', workload=UNSERVED)
+    saving = (20 * MISSING_YEAR - RACK_YEAR) / 10  # a gpu
+    assert (found.unit, found.step, found.holds) == ("gpu", 10, pytest.approx(20))
+    assert found.more == pytest.approx(saving) == found.less
+    wide = only(offer=OFFER + '\nmax = "95 gpu"', workload=UNSERVED)
+    assert wide.step == 10 and wide.saves == pytest.approx(5 * saving) and wide.holds == pytest.approx(5)
+
+
+def test_less_of_it_may_leave_no_plan() -> None:
+    """Ten racks need 1 MW at least, all of them in the hall of PUE 1: a step of 0.1 MW below 1.05 MW is too much."""
+    blocks = {"limits": '[limits]\nfleet_power = "1.05 MW"', "more": OTHER.replace("pue = 1.25", "pue = 1.0")}
+    found = only(**blocks)
+    assert found.step == pytest.approx(0.1) and found.loses is None and found.less == pytest.approx(3.504e6)
+    assert "0.1 MW less leaves no plan" in text(told(plan(scenario(**blocks))))
+
+
+def test_a_kink_has_two_prices() -> None:
+    """1.25 MW serve all in the cheap hall of PUE 1.25. Less of it: the other hall, PUE 1 and dear; more of it: nothing gained.
+
+    A rack moved to the other hall saves 0.025 MW and costs 87,600 USD a year more: 3.504 million USD per MW less.
+    """
+    result = plan(scenario(limits='[limits]\nfleet_power = "1.25 MW"', more=OTHER.replace("pue = 1.25", "pue = 1.0")))
+    for found in told(result).found:  # whether the kink has a price is up to the basis; what it says must hold
+        assert found.more == pytest.approx(0, abs=1) and found.less == pytest.approx(3.504e6, rel=1e-4)
+        assert "a kink stands here" in text(told(result))
+    tight = only(limits='[limits]\nfleet_power = "1.2 MW"', more=OTHER.replace("pue = 1.25", "pue = 1.0"))
+    assert tight.more == pytest.approx(3.504e6) == tight.less and tight.holds == pytest.approx(0.05)
+
+
+def test_a_rule_written_twice_is_said() -> None:
+    """The fleet is one provider: its cap and the fleet's are one rule. Only one copy has the price; both are named."""
+    result = plan(scenario(limits='[limits]\nfleet_power = "1 MW"\nprovider_power = { p = "1 MW" }', workload=UNSERVED))
+    found = told(result).found
+    assert found and all(limit.twice for limit in found)
+    assert {name for limit in found for name in limit.twice} <= {"power cap of p", "power of the whole fleet"}
+    assert all(limit.saves == pytest.approx(0, abs=1) for limit in found)  # the other copy still holds
+    assert "the same rule is written as" in text(told(result))
+
+
+def test_a_share_is_not_moved() -> None:
+    share = '[limits]\nprovider_share = [{ provider = "p", of = "compute", max = "60 %" }]'
+    found = only(limits=share, more=OTHER)
+    assert found.unit == "share" and found.holds == 0
+    # a percentage point is a tenth of a rack of the ten: half a rack-year's price dearer elsewhere
+    assert found.saves == pytest.approx(0.1 * RACK_YEAR / 2)
+    assert "one percentage point saves about 8,760 USD" in text(told(plan(scenario(limits=share, more=OTHER))))
+
+
+def test_floors_are_moved_down() -> None:
+    """A contract that wants 2 MW drawn where 1.25 would do: a MW less of it saves eight rack-years."""
+    deal = '[[contract]]\nid = "k"\nprovider = "p"\nstart = 2027-01-01\nmin_power = "2 MW"\n'
+    found = only(more=deal)
+    assert found.rule == "contract_min_power" and found.more == pytest.approx(8 * RACK_YEAR)
+    assert found.holds == pytest.approx(0.75)
+    shown = text(told(plan(scenario(more=deal))))
+    assert "less throughout saves" in shown and "more costs" in shown
+
+
+def test_money_limits_speak_of_millions() -> None:
+    """A budget of a million buys 5.7 racks; each dollar more saves what it serves."""
+    found = only(limits='[limits]\nbudget_total = "1 million USD"', workload=UNSERVED)
+    assert found.unit == "USD" and found.more == pytest.approx(20 * MISSING_YEAR / RACK_YEAR - 1)
+    assert "per million USD" in text(told(plan(scenario(limits='[limits]\nbudget_total = "1 million USD"', workload=UNSERVED))))
+
+
+def test_power_sources_pass_on_what_their_capacity_is_worth() -> None:
+    """Rows of purchase and generation have prices of a kind, but nobody can give them room: they are not ranked."""
+    blocks: dict[str, Any] = {**MANAGED, "more": PPA.format(0.5, 20)}
+    result = plan(scenario(**blocks))
+    assert any(x.rule == "purchase" and x.worth for x in result.limits)
+    assert not {rule for rule, _ in bearing(result.limits)} & {"purchase", "generation"}
+
+
+def test_the_most_that_is_tried_and_what_is_left() -> None:
+    found = told(planning.plan_scenario("openai-base"), most=2)
+    assert len(found.found) == 2 and found.others > 5 and 0 < found.one_sided < found.priced
+    assert found.optimum == pytest.approx(planning.plan_scenario("openai-base").totals["cost_usd"], rel=1e-9)
+    assert "more limits that have a price" in text(found)
+
+
+def test_another_objective_has_its_own_unit() -> None:
+    found = told(plan(scenario(objective='[objective]\nmaximize = "demand_scale"')))
+    assert found.unit == "scale" and found.optimum == pytest.approx(-8.0)  # 10 MW where 1.25 are needed
+    assert all(limit.more >= 0 for limit in found.found)
+
+
+def test_nothing_binds() -> None:
+    assert text(told(plan(scenario()))).startswith("no limit binds")
+
+
+@pytest.mark.parametrize(("limit", "step"), [(1.0, 0.1), (4.9, 0.1), (5.0, 1.0), (1200, 100), (30_000, 1000), (0, 1.0)])
+def test_steps_are_round(limit: float, step: float) -> None:
+    assert step_of(limit) == pytest.approx(step)

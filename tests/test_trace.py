@@ -1,0 +1,129 @@
+"""Which numbers a result moves with: elasticities against solving again with the number changed."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from planner import formulation, instance, planning
+from planner.errors import InputFault
+from planner.inputs import Inputs
+from planner.trace import Trace, cell_of, trace
+from tests.small import scenario
+from tests.small import written_file as file_of
+from tests.test_oracle import UNSERVED
+
+H = 1e-4  # relative change of a number
+
+
+@cache
+def inputs_of(name: str) -> Inputs:
+    return planning.prepare(name)[0]
+
+
+def traced(name: str, text: str) -> Trace:
+    inputs = inputs_of(name)
+    model = formulation.build(instance.build(inputs, ("cost", "largest_share")))
+    return trace(inputs, model, cell_of(inputs, text))
+
+
+def elasticity(found: Trace, what: str) -> float:
+    return sum(m.elasticity for m in found.moves if m.number.what == what)
+
+
+def value(name: str, provider: str, period: str, column: int, overrides: list[str]) -> float:
+    rows = planning.plan_scenario(name, overrides).table("mix").rows
+    return next(float(row[column]) for row in rows if row[:2] == (period, provider))
+
+
+CLASSROOM = [
+    ("north", "2026", "compute_h100e", 4, "limits.fleet_power", "limits.fleet_power={} MW", 100),
+    ("north", "2026", "compute_h100e", 4, "site.north-hall.pue", "site.north-hall.pue={}", 2),
+    ("north", "2026", "compute_h100e", 4, "accelerator.chip.rack_power", "accelerator.chip.rack_power={} kW/rack", 10),
+    ("south", "2026", "power_mw", 5, "accelerator.chip.rack_power", "accelerator.chip.rack_power={} kW/rack", 10),
+    ("south", "2027", "power_mw", 5, "site.north-hall.pue", "site.north-hall.pue={}", 2),
+    ("south", "total", "spend_usd", 6, "limits.fleet_power", "limits.fleet_power={} MW", 100),
+    ("south", "total", "spend_usd", 6, "offer.south-lease.price", "offer.south-lease.price={} USD/gpu/hour", 2),
+    ("south", "total", "spend_usd", 6, "accelerator.chip.chips_per_rack", "accelerator.chip.chips_per_rack={} gpu/rack", 10),
+    ("north", "2025", "compute_h100e", 4, "limits.fleet_power", "limits.fleet_power={} MW", 100),  # 0: it does not bind
+]
+
+
+@pytest.mark.parametrize(("provider", "period", "name", "column", "what", "override", "number"), CLASSROOM)
+def test_elasticities_are_derivatives(
+    provider: str, period: str, name: str, column: int, what: str, override: str, number: float
+) -> None:
+    found = traced("classroom", f"mix.csv:{provider}:{period}:{name}")
+    up, down = (value("classroom", provider, period, column, [override.format(number * (1 + h))]) for h in (H, -H))
+    assert found.value == pytest.approx(value("classroom", provider, period, column, []))
+    assert elasticity(found, what) == pytest.approx((up - down) / (2 * H) / found.value, rel=1e-3, abs=1e-6)
+
+
+OPENAI = [
+    ("offer.oracle-vr200-reserved.price", "offer.oracle-vr200-reserved.price={} USD/gpu/hour", 7.2627),
+    ("contract.oracle-4500mw.max_power", "contract.oracle-4500mw.max_power={} GW", 4.5),
+    ("workload.free-inference.unserved", "workload.free-inference.unserved={} USD/h100e/hour", 1),
+    ("accelerator.vr200_nvl72.rack_power", "accelerator.vr200_nvl72.rack_power={} kW/rack", 262.2),
+]
+
+
+@pytest.mark.parametrize(("what", "override", "number"), OPENAI)
+def test_the_cost_of_the_real_case(what: str, override: str, number: float) -> None:
+    """One-sided where the optimum is degenerate: the elasticity lies between what a little more and a little less do."""
+    found = _cost()
+    ends = sorted(
+        (planning.plan_scenario("openai-base", [override.format(number * (1 + h))]).totals["cost_usd"] / found.value - 1) / h
+        for h in (H, -H)
+    )
+    near = 1e-3 * max(map(abs, ends))
+    assert ends[0] - near <= elasticity(found, what) <= ends[1] + near
+
+
+@cache
+def _cost() -> Trace:
+    return traced("openai-base", "plan.json:cost_usd")
+
+
+def test_every_number_has_a_place_and_a_grade() -> None:
+    found = _cost()
+    assert len(found.moves) > 30
+    assert all(m.number.line and m.number.file and m.number.confidence for m in found.moves)
+    sizes = [abs(m.elasticity) for m in found.moves]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_demand_that_is_not_served_at_all(tmp_path: object) -> None:
+    """0.5 MW power four racks of the ten; what is unserved grows with the demand, what is served does not."""
+    name = file_of(scenario(workload=UNSERVED, power='[[site_power]]\nsite = "s"\nfrom = 2026-01-01\npower = "0.5 MW"'))
+    inputs = planning.prepare(name)[0]
+    model = formulation.build(instance.build(inputs, ("cost", "largest_share")))
+    compute = trace(inputs, model, cell_of(inputs, "mix.csv:p:2027"))
+    assert elasticity(compute, "site_power.s.2026-01-01.power") == pytest.approx(1)
+    assert elasticity(compute, "site.s.pue") == pytest.approx(-1)
+    assert elasticity(compute, "workload.w.demand") == 0
+    cost = trace(inputs, model, cell_of(inputs, "plan.json:cost_usd"))
+    whole = 4 * 175_200 + 120 * 43_800
+    assert cost.value == pytest.approx(whole)
+    assert elasticity(cost, "workload.w.demand") == pytest.approx(200 * 43_800 / whole)
+    assert elasticity(cost, "workload.w.unserved") == pytest.approx(120 * 43_800 / whole)
+
+
+def test_nothing_there_is_said() -> None:
+    found = traced("classroom", "mix.csv:south:2025")
+    assert found.value == 0 and not found.moves and "it is zero" in found.rests
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("mix.csv", "names no result"),
+        ("allocation.csv:north:2026", "names no result"),
+        ("mix.csv:norht:2026", "did you mean `north`"),
+        ("mix.csv:north:2062", "no period `2062`"),
+        ("mix.csv:north:2026:racks", "cannot be traced"),
+    ],
+)
+def test_what_cannot_be_traced(text: str, what: str) -> None:
+    with pytest.raises(InputFault, match=what):
+        cell_of(inputs_of("classroom"), text)
