@@ -99,12 +99,30 @@ def _totals(result: Result) -> list[tuple[str, str]]:
     peak = max((row for row in result.table("power").rows if row[1] == "fleet"), key=lambda row: row[3])
     drawn = f"peak {amount(totals['peak_power_mw'], 'MW')} ({peak[0]}); energy {amount(totals['energy_mwh'], 'MWh')}"
     rows.append(("power", f"{drawn}; carbon {amount(totals['carbon_t'], 't')}"))
+    rows += _soft(result)
     objective = scenario.objective.name
     if objective == "demand_scale":
         rows.append(("demand", f"can be scaled by {totals['demand_scale']:.4f} before a limit stops it"))
     elif objective != "cost":
         rows.append(("least", f"{objective.replace('_', ' ')}, not cost, is minimised; cost breaks ties"))
     return rows
+
+
+def _soft(result: Result) -> list[tuple[str, str]]:
+    """What was paid for soft limits, and how far each was exceeded at most."""
+    from planner.limits import FAMILIES
+    from planner.plan import DUST
+
+    over: dict[tuple[str, str], float] = {}
+    for (rule, subject, *_), amount_over in result.plan.excess.items() if result.plan else ():
+        over[str(rule), str(subject)] = max(over.get((str(rule), str(subject)), 0.0), amount_over)
+    paid = sum(row[3] for row in result.table("cost").rows if row[2] == "soft")
+    found = [
+        f"{rule_name(rule, subject)} by {amount(most * FAMILIES[rule].scale, FAMILIES[rule].unit)}"
+        for (rule, subject), most in over.items()
+        if most > DUST
+    ]
+    return [("soft", f"{amount(paid, 'USD')} paid to exceed {', '.join(found)} at most")] if found else []
 
 
 def _mix_by_year(result: Result, out: Console) -> None:

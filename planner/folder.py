@@ -141,7 +141,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         final.parent.mkdir(parents=True, exist_ok=True)
         fresh.mkdir()
         for name, text in files.items():
-            _write_text(fresh / name, text)
+            _write(fresh / name, text)
         _sync(fresh)
         if not final.exists():
             fresh.rename(final)
@@ -161,9 +161,9 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="") as out:
-        out.write(text)
+def _write(path: Path, data: str | bytes) -> None:
+    with path.open("wb") as out:
+        out.write(data.encode("utf-8") if isinstance(data, str) else data)
         out.flush()
         os.fsync(out.fileno())
 
@@ -219,14 +219,14 @@ def _alive(process: int) -> bool:
     return True
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, data: str | bytes) -> None:
     """One file, whole or not at all."""
     final = path.resolve()
     fresh = final.parent / f".{final.name}.new-{os.getpid()}"
     try:
         _heal(final)
         final.parent.mkdir(parents=True, exist_ok=True)
-        _write_text(fresh, text)
+        _write(fresh, data)
         fresh.replace(final)
         _sync(final.parent)
     except OSError as error:

@@ -318,7 +318,7 @@ def test_a_fault_at_any_step_leaves_the_old_folder(tmp_path: Path, monkeypatch: 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if step == "write":
-        monkeypatch.setattr(folder, "_write_text", full)
+        monkeypatch.setattr(folder, "_write", full)
     elif step == "fsync":
         monkeypatch.setattr(os, "fsync", full)
     elif step == "swap":
