@@ -19,15 +19,6 @@ FIGURES = ROOT / "docs" / "figures"
 BLUE, ORANGE, GREEN, RED, SKY, YELLOW, PURPLE, GREY, LIGHT = (  # Okabe and Ito: told apart with every kind of colour vision
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#F0E442", "#CC79A7", "#777777", "#CFCFCF",
 )  # fmt: skip
-CONFIG = {
-    "background": "white",
-    "font": "Helvetica, Arial, sans-serif",
-    "view": {"stroke": "#cccccc"},
-    "axis": {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal", "gridColor": "#e6e6e6"},
-    "legend": {"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 320, "orient": "bottom"},
-    "header": {"labelFontSize": 12, "titleFontSize": 12, "labelFontWeight": "bold"},
-    "title": {"fontSize": 15, "subtitleFontSize": 12, "subtitleColor": "#444444", "anchor": "start", "offset": 14},
-}
 Row = dict[str, Any]
 
 
@@ -292,12 +283,12 @@ FIGURES_OF = {
 
 
 def svg(spec: dict[str, Any]) -> str:
+    from planner import charts
+
     try:
-        import vl_convert
-    except ModuleNotFoundError:
-        raise SystemExit("figures need vl-convert-python: pip install 'planner[report]'") from None
-    schema = "https://vega.github.io/schema/vega-lite/v5.json"
-    return str(vl_convert.vegalite_to_svg({"$schema": schema, "config": CONFIG} | spec))
+        return charts.svg(spec)
+    except charts.NoDrawing as error:
+        raise SystemExit(str(error)) from None
 
 
 def write(path: Path, data: list[Row]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from rich.console import Console
 
 from planner.answer_rules import show_entries, show_losses, show_rules
@@ -14,16 +17,16 @@ from planner.words import UNIT_OF_ROOM, amount, rule_name
 
 def show(found: Reasons, out: Console) -> None:
     """The answers of `planner explain`, one below the other."""
-    if found.wanted.binding:
-        show_binding(found.binding, out)
-    if found.entries is not None:
-        show_entries(found.entries, out)
-    if found.rules is not None:
-        show_rules(found.rules, out)
-    if found.losses is not None:
-        show_losses(found.losses, out)
-    for traced in found.traces:
-        show_trace(traced, out)
+    entries, rules, losses = found.entries, found.rules, found.losses
+    parts: list[Callable[[], None]] = [lambda: show_binding(found.binding, out)] if found.wanted.binding else []
+    parts += [lambda: show_entries(entries, out)] if entries is not None else []
+    parts += [lambda: show_rules(rules, out)] if rules is not None else []
+    parts += [lambda: show_losses(losses, out)] if losses is not None else []
+    parts += [partial(show_trace, traced, out) for traced in found.traces]
+    for i, part in enumerate(parts):
+        if i:
+            out.print()
+        part()
 
 
 def show_binding(found: Explanation | None, out: Console) -> None:

@@ -28,7 +28,7 @@ def explain(
     set_: Overrides = None,
     trace: Annotated[
         list[str] | None,
-        typer.Option("--trace", metavar="CELL", help="The numbers a result moves with: mix.csv:azure:2028-Q3, plan.json:cost_usd."),
+        typer.Option("--trace", metavar="CELL", help="What a result moves with: mix.csv:azure:2028-Q3, plan.json:cost_usd."),
     ] = None,
     entry_prices: Annotated[bool, typer.Option("--entry-prices", help="The price at which each unused offer comes in.")] = False,
     cost_of_rules: Annotated[
@@ -116,6 +116,7 @@ def frontier(
     x: Annotated[str, typer.Option("--x", help="What is limited, from plenty to the least that can be.")] = "peak_power",
     y: Annotated[str, typer.Option("--y", help="What is then made as good as it can be.")] = "cost",
     points: Annotated[int, typer.Option("--points", min=2, help="Evenly spaced points beside the kinks.")] = 20,
+    kinks: Annotated[int, typer.Option("--kinks", min=0, help="Questions at most to find kinks; 0: even points only.")] = 2000,
     set_: Overrides = None,
     output: Output = None,
     as_json: AsJson = False,
@@ -127,7 +128,7 @@ def frontier(
 
     inputs, _ = planning.prepare(scenario, set_ or [])
     with busy(f"walking along {x} of {scenario}", quiet):
-        found = room.frontier(inputs, x, y, points)
+        found = room.frontier(inputs, x, y, points, kinks)
     if not found.points:
         end_infeasible(planning.plan_scenario(scenario, set_ or []), as_json)
     _write(output, found.tables())

@@ -104,7 +104,7 @@ LAYERS = {
 }
 # the audit shares nothing with what it judges but the records of the inputs and the calendar
 AUDIT_KNOWS = {"horizon", "fields", "profiles", "scenario", "inputs"}
-TOUCH_FILES = {"document", "reading", "folder", "library", "planning", "skypilot", "compare", "shell", "cli"}
+TOUCH_FILES = {"document", "reading", "folder", "library", "planning", "skypilot", "compare", "shell", "cli", "cli_reasons"}
 TOUCH_SCREEN = {"answer_explain", "cli_reasons", "shell", "cli", "screen", "answer", "answer_conflict", "answer_frontier"}
 KNOW_THE_TIME = {"shell", "cli", "planning", "solve"}
 FILE_CALLS = {
