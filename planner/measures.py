@@ -6,6 +6,7 @@ less is better.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from planner import energy
@@ -121,10 +122,11 @@ def largest_share(program: Program, data: Instance, v: Variables) -> None:
     share of compute delivered where nothing is unserved.
     """
     if v.largest is not None:
-        whole = record(demanded(data))
+        whole = demanded(data)
+        size = 10.0 ** round(math.log10(whole) / 2)  # the row is divided by it, so that no coefficient is too large
         for name in sorted({p.site.provider for p in data.positions}):
             mine = over_horizon(data, v, "compute", name)
-            program.add(total([(whole, v.largest), (-1.0, mine)]) >= 0, "largest", name)
+            program.add(total([(record(whole / size), v.largest), (-1 / size, mine)]) >= 0, "largest", name)
 
 
 def demanded(data: Instance) -> float:

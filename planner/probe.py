@@ -80,19 +80,25 @@ class Probe:
         return Linear(np.array(costs), constant)
 
     def minimize(self, goal: Linear | None = None, start: Any = None) -> Answer:
-        """The optimum of a goal (of the model's objective, if none is given), from a basis or from where the engine stands."""
+        """The optimum of a goal (of the model's objective, if none is given), from a basis or from where the engine stands.
+
+        A basis from before a limit was added will do: the new row is basic in it. Stopped if the solver gives up twice, the
+        second time from scratch.
+        """
         import highspy
 
         goal = goal or self.objective
         engine = self._engine
         if start is not None:
-            engine.setBasis(start)
+            engine.setBasis(self._grown(start))
         count = len(goal.coefficients)
         engine.changeColsCost(count, np.arange(count, dtype=np.int32), goal.coefficients)
         engine.changeObjectiveOffset(goal.constant)
         self.asked += 1
         run(engine)
         status, kinds = engine.getModelStatus(), highspy.HighsModelStatus
+        if status not in (kinds.kOptimal, kinds.kInfeasible, kinds.kUnbounded, kinds.kUnboundedOrInfeasible):
+            status = self._from_scratch()
         if status == kinds.kUnboundedOrInfeasible:
             engine.setOptionValue("presolve", "off")
             run(engine)
@@ -110,6 +116,29 @@ class Probe:
         return Answer(
             "optimal", goal.at(values), values, np.array(solution.row_dual), np.array(solution.col_dual), engine.getBasis()
         )
+
+    def _from_scratch(self) -> Any:
+        """The status after a solve that uses nothing of the one before, by the dual simplex method."""
+        engine = self._engine
+        strategy = engine.getOptionValue("simplex_strategy")[1]
+        engine.clearSolver()
+        engine.setOptionValue("simplex_strategy", 1)
+        run(engine)
+        engine.setOptionValue("simplex_strategy", strategy)
+        return engine.getModelStatus()
+
+    def _grown(self, basis: Any) -> Any:
+        """A basis with as many rows as there are now."""
+        import highspy
+
+        missing = self._rows - len(basis.row_status)
+        if missing <= 0:
+            return basis
+        made = highspy.HighsBasis()
+        made.col_status = list(basis.col_status)
+        made.row_status = [*basis.row_status, *[highspy.HighsBasisStatus.kBasic] * missing]
+        made.valid = True
+        return made
 
     def add_limit(self, expression: Linear, at_most: float = float("inf")) -> int:
         """A further row: expression ≤ at_most. Its index, for `at_most`."""
@@ -159,6 +188,8 @@ class Probe:
         best, ratio = start, over.at(start.values) / under.at(start.values)
         for _ in range(most):
             found = self.minimize(over - under * ratio, best.basis)
+            if found.status == "unbounded":
+                raise Stopped("a ratio has no bound in this programme")
             below = under.at(found.values) if found.optimal else 0.0
             if below <= SAME or over.at(found.values) / below >= ratio - SAME * max(1.0, abs(ratio)):
                 break
