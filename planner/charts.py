@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from planner.alternatives.frontier import Axis, Frontier, Point
 from planner.errors import PlannerError
-from planner.frontier import Axis, Frontier, Point
 from planner.words import STEPS, amount, clip
 
 Spec = dict[str, Any]

@@ -41,7 +41,9 @@ def solve(
 ) -> None:
     """Plan a scenario, print the answer, write the tables."""
     begun = time.perf_counter()
-    from planner import answer, planning, screen
+    from planner import planning
+    from planner.answer import plan as answer
+    from planner.answer import screen
     from planner.folder import check_target, write
 
     clock = planning.Timings({"imports": LOADED - STARTED + time.perf_counter() - begun})
@@ -75,7 +77,9 @@ def solve(
 @guarded
 def check(scenario: Scenario, set_: Overrides = None, as_json: AsJson = False) -> None:
     """Check the inputs without solving. Says what would be solved."""
-    from planner import answer, planning, screen
+    from planner import planning
+    from planner.answer import plan as answer
+    from planner.answer import screen
 
     found, warnings = planning.outline(scenario, set_ or [])
     if as_json:
@@ -100,8 +104,9 @@ def compare(
     """Show plans side by side. Totals, provider mixes, and what differs in the inputs."""
     if len(plans) < 2:
         raise typer.BadParameter("give two or more plan folders or scenarios")
-    from planner import answer, screen
     from planner import compare as room
+    from planner.answer import plan as answer
+    from planner.answer import screen
     from planner.folder import csv_text, write_file
 
     found = room.distinct([_compared(name, set_ or [], quiet) for name in plans])
@@ -177,7 +182,9 @@ def profiles(
     as_json: AsJson = False,
 ) -> None:
     """Show the bundled data with its sources."""
-    from planner import answer, library, screen
+    from planner import library
+    from planner.answer import plan as answer
+    from planner.answer import screen
 
     out = screen.console()
     found = library.overview() if table is None else library.rows(table, row)

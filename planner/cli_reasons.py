@@ -13,7 +13,7 @@ from planner.errors import InputFault
 from planner.shell import AsJson, Locks, Overrides, Quiet, Scenario, app, busy, end_infeasible, guarded, print_json
 
 if TYPE_CHECKING:
-    from planner.frontier import Frontier
+    from planner.alternatives.frontier import Frontier
     from planner.table import Table
 
 Of = Literal["compute", "power", "spend"]
@@ -42,7 +42,11 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Say what binds and what it is worth. If nothing fits: the conflict, and the least that would mend it."""
-    from planner import answer, answer_explain, planning, reasons, screen
+    from planner import planning
+    from planner.answer import plan as answer
+    from planner.answer import reasons as answer_explain
+    from planner.answer import screen
+    from planner.reasons import answers as reasons
 
     name, overrides = planning.recall(Path(target)) if Path(target).is_dir() else (target, [])
     with busy(f"solving {target}", quiet):
@@ -87,8 +91,10 @@ def mixes(
     quiet: Quiet = False,
 ) -> None:
     """Show the mixes that cost nearly the same. How far each provider's share can move, and plans that span the room."""
-    from planner import answer_mixes, planning, screen, units
-    from planner import mixes as room
+    from planner import planning, units
+    from planner.alternatives import mixes as room
+    from planner.answer import mixes as answer_mixes
+    from planner.answer import screen
 
     inputs, _ = planning.prepare(scenario, set_ or [])
     try:
@@ -123,8 +129,10 @@ def frontier(
     quiet: Quiet = False,
 ) -> None:
     """Draw the trade-off between two measures. Exact: with its kinks, and the limit that starts to bind at each."""
-    from planner import answer_frontier, planning, screen
-    from planner import frontier as room
+    from planner import planning
+    from planner.alternatives import frontier as room
+    from planner.answer import frontier as answer_frontier
+    from planner.answer import screen
 
     inputs, _ = planning.prepare(scenario, set_ or [])
     with busy(f"walking along {x} of {scenario}", quiet):

@@ -23,11 +23,11 @@ from planner.reading import bundled, read
 
 if TYPE_CHECKING:
     from planner.audit import Audit
-    from planner.certificate import Claim
-    from planner.conflict import Conflict
+    from planner.conflict.clash import Conflict
     from planner.formulation import Model
     from planner.limits import Limit
     from planner.plan import Plan
+    from planner.proof.certificate import Claim
     from planner.solve import Solution
     from planner.table import Table
 
@@ -130,11 +130,13 @@ def plan_scenario(
     timings = timings or Timings()
     inputs, warnings = prepare(name, overrides, timings)
     with timings.of("imports"):
-        from planner import certificate, conflict, formulation, instance, limits, plan, provenance, report, solve
+        from planner import formulation, instance, limits, plan, provenance, report, solve
         from planner.audit import audit
-        from planner.elastic import bounds, full
+        from planner.conflict import clash as conflict
+        from planner.conflict.elastic import bounds, full
+        from planner.conflict.locks import locked
         from planner.folder import csv_text
-        from planner.locks import locked
+        from planner.proof import certificate
         from planner.ranging import row_ranges
 
         _load_solver()
@@ -219,7 +221,7 @@ def tables(result: Result) -> dict[str, str]:
 
 def manifest(result: Result, folder: Path) -> dict[str, Any]:
     """plan.json."""
-    from planner import conflict
+    from planner.conflict import clash as conflict
 
     inputs = result.inputs
     reasons = {"conflict": conflict.data(result.conflict)} if result.conflict else {}
@@ -289,7 +291,7 @@ def audit_data(audit: Audit | None) -> dict[str, Any]:
 
 def certificate(result: Result) -> dict[str, Any]:
     """What stands behind the word optimal, or infeasible."""
-    from planner.certificate import data
+    from planner.proof.certificate import data
 
     if result.claim is None:
         return {"proved": False, "gap": None, "what": "nothing was proved"}
@@ -360,7 +362,8 @@ def verify(folder: Path, scenario: str | None = None, exact: bool = False) -> Ve
 
 
 def _prove_again(inputs: Inputs, text: bytes, manifest: dict[str, Any], totals: dict[str, float]) -> Claim:
-    from planner import certificate, formulation, instance
+    from planner import formulation, instance
+    from planner.proof import certificate
 
     model = formulation.build(instance.build(inputs))
     return certificate.prove_again(model, certificate.read(text.decode("utf-8", "replace")), manifest, totals)

@@ -120,7 +120,7 @@ def busy(text: str, quiet: bool) -> Iterator[None]:
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from planner.screen import console
+    from planner.answer.screen import console
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
@@ -130,7 +130,9 @@ def busy(text: str, quiet: bool) -> Iterator[None]:
 
 def end_infeasible(result: Result, as_json: bool) -> None:
     """Says why nothing fits, and ends the command."""
-    from planner import answer_conflict, conflict, screen
+    from planner.answer import conflict as answer_conflict
+    from planner.answer import screen
+    from planner.conflict import clash as conflict
 
     found = result.conflict or conflict.Conflict()
     name = result.inputs.scenario.name or result.inputs.name

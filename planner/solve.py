@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from planner.basis import Basis
 from planner.errors import InputFault, Stopped, did_you_mean
 from planner.formulation import Model
-from planner.pivots import Basis
 from planner.program import Program
 from planner.scenario import Solve
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from planner import charts
-from planner.frontier import Frontier, frontier
+from planner.alternatives.frontier import Frontier, frontier
 from tests import small
 from tests.test_frontier import by_hand, inputs_of, rich_world
 from tests.test_oracle import BLOCKS

@@ -20,7 +20,8 @@ from tests.command import CLASSROOM, command, environment, planner, process, pyt
 from tests.test_skypilot import h100
 from tests.test_skypilot import write as catalogue
 
-COMMANDS = ["solve", "check", "compare", "verify", "profiles", "init", "schema", "doctor", "explain", "mixes", "frontier", "import"]
+COMMANDS = ["solve", "check", "compare", "verify", "profiles", "init", "schema", "doctor"]
+COMMANDS += ["explain", "mixes", "frontier", "import"]
 TOO_LITTLE = ["--set", "limits.fleet_power='50 MW'"]  # classroom needs 80 MW
 
 

@@ -15,14 +15,17 @@ import highspy
 import pytest
 from rich.console import Console
 
-from planner import conflict, elastic, exact, planning, solve, ways_out
-from planner.answer_conflict import arithmetic, rounded, show_conflict
-from planner.conflict import Clash, Conflict, Short
+from planner import planning, solve
+from planner.answer.conflict import arithmetic, rounded, show_conflict
+from planner.conflict import clash as conflict
+from planner.conflict import elastic, ways_out
+from planner.conflict.clash import Clash, Conflict, Short
+from planner.conflict.ways_out import Way, round_up
 from planner.errors import InputFault
 from planner.formulation import Model
 from planner.limits import FAMILIES
+from planner.proof import exact
 from planner.scenario import Solve
-from planner.ways_out import Way, round_up
 from planner.words import amount, rule_name
 from tests.small import model, plan, scenario
 from tests.test_oracle import (

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from planner import formulation, instance, planning
-from planner.entry import Entry, entry_prices, table
 from planner.errors import InputFault
 from planner.planning import Result
+from planner.reasons.entry import Entry, entry_prices, table
 from planner.scenario import Objective
 from planner.solve import solve
 from tests.small import plan, scenario

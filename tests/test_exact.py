@@ -16,11 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner import certificate, exact, formulation, instance, limits, planning, provenance, report, solve
+from planner import formulation, instance, limits, planning, provenance, report, solve
 from planner import plan as room
 from planner.audit import audit
-from planner.exact import Basis, Record, bound, certify, check, farkas, make_record, refutes, short
+from planner.basis import Basis
 from planner.folder import csv_text, write
+from planner.proof import certificate, exact
+from planner.proof.exact import Record, bound, certify, check, farkas, make_record, refutes, short
 from planner.reading import bundled_scenarios
 from planner.scenario import Solve
 from tests.command import planner

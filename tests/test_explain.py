@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from planner import answer_explain, planning
-from planner.explain import Binding, Explanation, explain, step_of
+from planner import planning
+from planner.answer import reasons as answer_explain
 from planner.limits import bearing
+from planner.reasons.binding import Binding, Explanation, explain, step_of
 from tests.small import plan, scenario
 from tests.test_formulation import MANAGED, PPA
 from tests.test_oracle import MISSING_YEAR, OFFER, OTHER, RACK_YEAR, UNSERVED

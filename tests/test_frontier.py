@@ -19,15 +19,15 @@ from itertools import pairwise, permutations
 import pytest
 
 from planner import formulation, instance, planning
-from planner.answer_frontier import show
-from planner.curve import Curve, Sample
+from planner.alternatives.curve import Curve, Sample
+from planner.alternatives.frontier import COLUMNS, Frontier, Point, frontier, plan_of
+from planner.answer.frontier import show
+from planner.answer.screen import console
 from planner.errors import InputFault, VerificationFailed
 from planner.folder import csv_text
-from planner.frontier import COLUMNS, Frontier, Point, frontier, plan_of
 from planner.inputs import Inputs
 from planner.limits import measure_unit
 from planner.measures import MEASURES
-from planner.screen import console
 from planner.solve import solve
 from tests import small
 from tests.test_oracle import BLOCKS, OTHER, UNSERVED

@@ -14,7 +14,13 @@ from tests.command import ROOT
 # module: third-party packages it knows, one line each, from the bottom of the house upwards
 LAYERS = {
     "planner": "",
+    "proof": "",
+    "conflict": "",
+    "reasons": "",
+    "alternatives": "",
+    "answer": "",
     "errors": "",
+    "basis": "",
     "units": "pint",
     "horizon": "",
     "document": "",
@@ -38,32 +44,31 @@ LAYERS = {
     "energy": "",
     "measures": "",
     "formulation": "",
-    "elimination": "",
-    "decimals": "",
-    "pivots": "",
-    "exact": "",
     "solve": "highspy numpy pulp",
     "probe": "highspy numpy",
-    "intervals": "highspy numpy",
     "plan": "",
     "power": "",
     "report": "pandas",
     "ranging": "numpy",
     "limits": "",
-    "certificate": "",
-    "elastic": "highspy numpy",
-    "locks": "",
-    "ways_out": "highspy",
-    "minimal": "highspy",
-    "conflict": "",
+    "proof.elimination": "",
+    "proof.decimals": "",
+    "proof.pivots": "",
+    "proof.exact": "",
+    "proof.certificate": "",
+    "conflict.elastic": "highspy numpy",
+    "conflict.locks": "",
+    "conflict.ways_out": "highspy",
+    "conflict.minimal": "highspy",
+    "conflict.clash": "",
     "provenance": "",
     "words": "",
-    "behind": "",
-    "explain": "",
-    "trace": "numpy",
-    "entry": "numpy",
-    "rules": "",
-    "losses": "highspy numpy",
+    "reasons.behind": "",
+    "reasons.binding": "",
+    "reasons.trace": "numpy",
+    "reasons.entry": "numpy",
+    "reasons.rules": "",
+    "reasons.losses": "highspy numpy",
     "checks_energy": "",
     "checks": "",
     "audit.slots": "",
@@ -82,21 +87,22 @@ LAYERS = {
     "folder": "",
     "library": "",
     "planning": "highspy numpy",
-    "alternatives": "numpy",
-    "mixes": "",
-    "curve": "",
-    "turning": "numpy",
-    "frontier": "numpy",
+    "alternatives.intervals": "highspy numpy",
+    "alternatives.candidates": "numpy",
+    "alternatives.mixes": "",
+    "alternatives.curve": "",
+    "alternatives.turning": "numpy",
+    "alternatives.frontier": "numpy",
     "charts": "vl_convert",
     "compare": "pandas",
-    "screen": "rich",
-    "answer": "rich",
-    "answer_mixes": "rich",
-    "answer_frontier": "rich",
-    "answer_rules": "rich",
-    "answer_conflict": "rich",
-    "reasons": "",
-    "answer_explain": "rich",
+    "answer.screen": "rich",
+    "answer.plan": "rich",
+    "answer.mixes": "rich",
+    "answer.frontier": "rich",
+    "answer.rules": "rich",
+    "answer.conflict": "rich",
+    "reasons.answers": "",
+    "answer.reasons": "rich",
     "shell": "rich typer",
     "cli_reasons": "typer",
     "cli": "typer",
@@ -105,7 +111,7 @@ LAYERS = {
 # the audit shares nothing with what it judges but the records of the inputs and the calendar
 AUDIT_KNOWS = {"horizon", "fields", "profiles", "scenario", "inputs"}
 TOUCH_FILES = {"document", "reading", "folder", "library", "planning", "skypilot", "compare", "shell", "cli", "cli_reasons"}
-TOUCH_SCREEN = {"answer_explain", "cli_reasons", "shell", "cli", "screen", "answer", "answer_conflict", "answer_frontier"}
+TOUCH_SCREEN = {"shell", "cli", "cli_reasons", *(name for name in LAYERS if name.startswith("answer."))}
 KNOW_THE_TIME = {"shell", "cli", "planning", "solve"}
 FILE_CALLS = {
     "open", "read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "rename", "is_file", "is_dir", "exists",
@@ -139,7 +145,8 @@ def imports(module: str) -> set[str]:
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} imports relatively"
-            whole = [f"planner.{name.name}" for name in node.names] if node.module == "planner" else [str(node.module)]
+            within = [f"{node.module}.{name.name}" for name in node.names]  # a module of a package, or a name of a module
+            whole = [name if name.removeprefix("planner.") in FILES else str(node.module) for name in within]
             found |= {
                 name if name.removeprefix("planner.") in FILES or not name.startswith("planner.") else "planner" for name in whole
             }

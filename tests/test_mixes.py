@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from planner import answer_mixes, formulation, instance, intervals, planning
-from planner.alternatives import MERIT, Maker, Mix, better_at
+from planner import formulation, instance, planning
+from planner.alternatives import intervals
+from planner.alternatives.candidates import MERIT, Maker, Mix, better_at
+from planner.alternatives.intervals import Interval, Near, movable
+from planner.alternatives.mixes import Mixes, mixes
+from planner.answer import mixes as answer_mixes
 from planner.errors import InputFault, VerificationFailed
 from planner.inputs import Inputs
-from planner.intervals import Interval, Near, movable
-from planner.mixes import Mixes, mixes
 from planner.probe import Probe, Vector
 from tests.command import ROOT
 from tests.small import plan, scenario

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from planner import formulation, instance, planning
-from planner.answer_rules import show_entries, show_losses, show_rules
-from planner.entry import entry_prices
+from planner.answer.rules import show_entries, show_losses, show_rules
+from planner.answer.screen import console
 from planner.inputs import Inputs
-from planner.losses import what_is_left
-from planner.rules import Cost, Rule, cost_of_rules, table
-from planner.screen import console
+from planner.reasons.entry import entry_prices
+from planner.reasons.losses import what_is_left
+from planner.reasons.rules import Cost, Rule, cost_of_rules, table
 from planner.solve import solve
 from tests.small import plan, scenario
 from tests.test_oracle import BLOCKS, CONTRACT, OTHER, RULE, UNSERVED

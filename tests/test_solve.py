@@ -77,7 +77,7 @@ def test_a_time_limit_stops_and_proves_nothing() -> None:
         assert planning.manifest(result, Path())["status"] == "stopped"
         found = planning.certificate(result)
         assert not found["proved"]
-        assert found["gap"] is None or found["gap"] > 0  # how far from the best at most, if the relaxation was solved in that time
+        assert found["gap"] is None or found["gap"] > 0  # how far from the best at most, if the relaxation was done by then
     else:
         assert planning.certificate(result) == {"proved": False, "gap": None, "what": "stopped before proof"}
     assert all(not limit.worth for limit in result.limits)

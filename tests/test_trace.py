@@ -9,7 +9,7 @@ import pytest
 from planner import formulation, instance, planning
 from planner.errors import InputFault
 from planner.inputs import Inputs
-from planner.trace import Trace, cell_of, trace
+from planner.reasons.trace import Trace, cell_of, trace
 from tests.small import scenario
 from tests.small import written_file as file_of
 from tests.test_oracle import UNSERVED

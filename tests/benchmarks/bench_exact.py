@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from planner import formulation, instance, planning, solve
-from planner.exact import certify, record_of
+from planner.proof.exact import certify, record_of
 from planner.reading import bundled_scenarios
 from tests.benchmarks.big_world import write
 

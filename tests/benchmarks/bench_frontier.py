@@ -32,7 +32,7 @@ def measure(scenario: str, x: str, y: str, points: int, kinks: int, overrides: t
     import highspy
 
     from planner import formulation, instance
-    from planner.frontier import Axis, Desk
+    from planner.alternatives.frontier import Axis, Desk
     from planner.measures import MEASURES
     from planner.planning import prepare
     from planner.solve import load, solve

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from typing import Any
 
 from planner import formulation, instance, planning, solve
+from planner.alternatives.intervals import OF, Near, intervals, levels_of, providers_of
 from planner.formulation import Model
 from planner.inputs import Inputs
-from planner.intervals import OF, Near, intervals, levels_of, providers_of
 from planner.measures import over_horizon
 from planner.probe import Probe
 

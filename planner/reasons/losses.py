@@ -23,7 +23,7 @@ from planner.inputs import Inputs
 from planner.limits import objective_unit
 from planner.plan import DUST, Plan
 from planner.probe import Probe
-from planner.rules import NO_PRICE, measures_of
+from planner.reasons.rules import NO_PRICE, measures_of
 from planner.scenario import Resilience
 from planner.solve import run
 from planner.table import Table, make

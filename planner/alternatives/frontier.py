@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner import formulation, instance, measures
+from planner.alternatives.curve import Curve, Piece, Sample
+from planner.alternatives.turning import what_binds, what_moves
 from planner.audit import audit
-from planner.conflict import Conflict, explain
-from planner.curve import Curve, Piece, Sample
+from planner.conflict.clash import Conflict, explain
 from planner.errors import InputFault, Stopped, VerificationFailed, did_you_mean
 from planner.folder import csv_text
 from planner.formulation import Model
@@ -32,7 +33,6 @@ from planner.report import tables, totals
 from planner.scenario import Objective
 from planner.solve import Solution
 from planner.table import Row, Table
-from planner.turning import what_binds, what_moves
 
 Vector = NDArray[np.float64]
 CLOSE = 1e-9  # relative: two values of y are one, and x is held to its least value with so much room

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 from rich.console import Console
 
+from planner.alternatives.frontier import Frontier, Point
+from planner.answer.screen import draw, facts, say
 from planner.charts import slope_text
-from planner.frontier import Frontier, Point
-from planner.screen import draw, facts, say
 from planner.words import amount, clip
 
 MOST = 25  # kinks in the table

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from planner.behind import Numbers, Written, behind_bound, period_of
 from planner.formulation import Model
 from planner.inputs import Inputs
 from planner.limits import FAMILIES, Limit, bearing, objective_unit, row_name
 from planner.probe import Answer, Probe
 from planner.ranging import direction, written_twice
+from planner.reasons.behind import Numbers, Written, behind_bound, period_of
 from planner.words import rule_name
 
 LITTLE = 1e-4  # of a step: small enough to stay beside the optimum, large enough to stand out from tolerances
@@ -137,7 +137,8 @@ def _share(rows: list[Limit]) -> Binding:
 
 def _binding(rows: list[Limit], **worths: Any) -> Binding:
     first = rows[0]
-    return Binding(first.rule, first.subject, first.period, rows[-1].period, len(rows), first.limit, rows[-1].limit, first.unit, **worths)
+    when = (first.period, rows[-1].period, len(rows))
+    return Binding(first.rule, first.subject, *when, first.limit, rows[-1].limit, first.unit, **worths)
 
 
 def step_of(limit: float) -> float:

@@ -15,8 +15,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from planner.elimination import ZERO, Overlong, Vector, total
-from planner.exact import Basis, Certificate, Record, bound, certify, record_of, refutes, short
+from planner.basis import Basis
+from planner.proof.elimination import ZERO, Overlong, Vector, total
+from planner.proof.exact import Certificate, Record, bound, certify, record_of, refutes, short
 
 if TYPE_CHECKING:
     from planner.formulation import Model

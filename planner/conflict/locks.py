@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from planner.elastic import LAW, Bound
+from planner.conflict.elastic import LAW, Bound
 from planner.errors import InputFault, did_you_mean
 from planner.formulation import Model
 from planner.limits import FAMILIES

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from planner.elastic import FITS, Elastic, Relaxed
+from planner.conflict.elastic import FITS, Elastic, Relaxed
 from planner.program import Program
 from planner.solve import load, run
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner import plan, report, solve
+from planner.alternatives.intervals import NOTHING, OF, Ends, Near, added, providers_of, scaled
 from planner.audit import audit
 from planner.errors import VerificationFailed
 from planner.folder import csv_text
 from planner.inputs import Inputs
-from planner.intervals import NOTHING, OF, Ends, Near, added, providers_of, scaled
 from planner.measures import MEASURES, PROVIDER_SUMS
 from planner.plan import DUST, Plan
 from planner.planning import failures, rows_of

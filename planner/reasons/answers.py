@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from planner import entry, formulation, instance, losses, rules
-from planner.entry import Entry
-from planner.explain import Explanation, explain
-from planner.losses import Report
+from planner import formulation, instance
 from planner.planning import Result
-from planner.rules import Cost
+from planner.reasons import entry, losses, rules
+from planner.reasons.binding import Explanation, explain
+from planner.reasons.entry import Entry
+from planner.reasons.losses import Report
+from planner.reasons.rules import Cost
+from planner.reasons.trace import Trace, cell_of, trace
 from planner.table import Table, make
-from planner.trace import Trace, cell_of, trace
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from planner.screen import draw, facts, say
+from planner.answer.screen import draw, facts, say
 from planner.words import STEPS, amount, number, rule_name
 
 if TYPE_CHECKING:
-    from planner.conflict import Clash, Conflict, InConflict, Term
-    from planner.ways_out import Change, Way
+    from planner.conflict.clash import Clash, Conflict, InConflict, Term
+    from planner.conflict.ways_out import Change, Way
 
 TERMS = 6  # of a sum, before the rest is added up
 MEMBERS = 8

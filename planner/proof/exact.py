@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
 
-from planner.decimals import Record, make_record, record_of
-from planner.elimination import ZERO, Number, Overlong, Vector, complete, total
-from planner.pivots import Basis, GaveUp, Infeasible, Simplex, Unbounded, kernel
+from planner.basis import Basis
+from planner.proof.decimals import Record, make_record, record_of
+from planner.proof.elimination import ZERO, Number, Overlong, Vector, complete, total
+from planner.proof.pivots import GaveUp, Infeasible, Simplex, Unbounded, kernel
 
 __all__ = [
     "Basis", "Certificate", "Proof", "Record", "bound", "certify", "check", "farkas", "make_record", "record_of", "refutes",

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from planner.alternatives import MERIT, Mix, percent, percent_range
-from planner.intervals import Interval
-from planner.mixes import Mixes
-from planner.screen import draw, facts, say
+from planner.alternatives.candidates import MERIT, Mix, percent, percent_range
+from planner.alternatives.intervals import Interval
+from planner.alternatives.mixes import Mixes
+from planner.answer.screen import draw, facts, say
 from planner.words import amount
 
 SHOWN = (("cost_usd", "USD"), ("peak_power_mw", "MW"), ("carbon_t", "t"), ("shortfall_usd", "USD"))

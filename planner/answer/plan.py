@@ -9,9 +9,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from planner.answer.screen import blocks, cell, draw, facts, say, show_table
 from planner.errors import Finding
 from planner.horizon import years_of
-from planner.screen import blocks, cell, draw, facts, say, show_table
 from planner.words import STEPS, UNIT_OF_ROOM, amount, clip, rule_name
 
 if TYPE_CHECKING:

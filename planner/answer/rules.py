@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from planner.screen import draw, say
+from planner.answer.screen import draw, say
 from planner.words import amount, number
 
 if TYPE_CHECKING:
-    from planner.entry import Entry
-    from planner.losses import Gone, Report
-    from planner.rules import Cost
+    from planner.reasons.entry import Entry
+    from planner.reasons.losses import Gone, Report
+    from planner.reasons.rules import Cost
 
 
 def show_entries(found: Sequence[Entry], out: Console, most: int = 12) -> None:

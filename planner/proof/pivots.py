@@ -8,11 +8,11 @@ shifted until the values are right. While nothing moves, Bland's rule chooses, s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
-from planner.decimals import Record
-from planner.elimination import ZERO, Factors, Number, Vector, total
+from planner.basis import Basis
+from planner.proof.decimals import Record
+from planner.proof.elimination import ZERO, Factors, Number, Vector, total
 
 REFACTOR = 50  # pivots after which the basis is taken apart afresh
 
@@ -31,17 +31,6 @@ class Unbounded(Exception):
 
 class GaveUp(Exception):
     """The number of pivots that was allowed is used up."""
-
-
-@dataclass(frozen=True)
-class Basis:
-    """Which columns and rows are basic, as one letter each.
-
-    Columns: B basic, L at zero, U at their upper bound. Rows: B with room, N at their right side. Any letters are a proposal.
-    """
-
-    columns: str
-    rows: str
 
 
 def kernel(record: Record, basis: Basis) -> tuple[Basis, Vector, Vector]:

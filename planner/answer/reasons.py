@@ -7,11 +7,11 @@ from functools import partial
 
 from rich.console import Console
 
-from planner.answer_rules import show_entries, show_losses, show_rules
-from planner.explain import SAME, Binding, Explanation
-from planner.reasons import Reasons
-from planner.screen import draw, say
-from planner.trace import Trace
+from planner.answer.rules import show_entries, show_losses, show_rules
+from planner.answer.screen import draw, say
+from planner.reasons.answers import Reasons
+from planner.reasons.binding import SAME, Binding, Explanation
+from planner.reasons.trace import Trace
 from planner.words import UNIT_OF_ROOM, amount, rule_name
 
 

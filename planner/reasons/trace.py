@@ -16,7 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner import measures
-from planner.behind import (
+from planner.errors import InputFault, did_you_mean
+from planner.formulation import Model
+from planner.horizon import Period
+from planner.inputs import Inputs
+from planner.plan import interpret
+from planner.power import metered_bill
+from planner.probe import Linear, Probe
+from planner.program import total
+from planner.reasons.behind import (
     Numbers,
     Written,
     behind_bound,
@@ -26,14 +34,6 @@ from planner.behind import (
     power_numbers,
     throughput_numbers,
 )
-from planner.errors import InputFault, did_you_mean
-from planner.formulation import Model
-from planner.horizon import Period
-from planner.inputs import Inputs
-from planner.plan import interpret
-from planner.power import metered_bill
-from planner.probe import Linear, Probe
-from planner.program import total
 from planner.solve import Solution
 from planner.variables import Expression
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from planner.elastic import FITS, Bound, Elastic, Relaxed, bound_of
+from planner.conflict.elastic import FITS, Bound, Elastic, Relaxed, bound_of
 from planner.formulation import Model
 from planner.limits import FAMILIES, objective_unit
 from planner.measures import PROVIDER_SUMS

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from planner import formulation, instance, solve
-from planner.alternatives import Maker, Mix, best_at, extremes, percent_range, span
+from planner.alternatives.candidates import Maker, Mix, best_at, extremes, percent_range, span
+from planner.alternatives.intervals import OF, STILL, Interval, Near, intervals, levels_of, movable
 from planner.errors import InputFault, Stopped
 from planner.inputs import Inputs
-from planner.intervals import OF, STILL, Interval, Near, intervals, levels_of, movable
 from planner.probe import carry
 from planner.table import Table, make
 

@@ -13,14 +13,14 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from planner import exact
-from planner.elastic import FITS, LAW, Bound, Elastic, Relaxed, bound_of, bounds, full
+from planner.conflict.elastic import FITS, LAW, Bound, Elastic, Relaxed, bound_of, bounds, full
+from planner.conflict.locks import locked
+from planner.conflict.minimal import fewer_groups, minimal
+from planner.conflict.ways_out import Way, unit_of, ways_out
 from planner.formulation import Model
 from planner.limits import FAMILIES
-from planner.locks import locked
-from planner.minimal import fewer_groups, minimal
 from planner.program import Key
-from planner.ways_out import Way, unit_of, ways_out
+from planner.proof import exact
 
 MOST = 3  # conflicts independent of each other
 SPARED = 100  # rows of a ray up to which it is tried without each of them

@@ -1,0 +1,1 @@
+"""What binds and what it is worth; which numbers a result moves with; what offers, rules and losses cost."""
