@@ -52,7 +52,7 @@ integer). The tables follow the code, one line per rule: what you read here is t
 | shipped, new, net | racks shipped in so far; in a period; net change of racks held | rack |
 | lic | what is shipped under a licence | gpu |
 | allotted, shortfall | spend that counts for a commitment; what is missing there | million USD |
-| bought[p,t] | racks whose capex is paid in cash | rack |
+| first_paid[p,t] | racks whose capex is paid in cash | rack |
 | standby, rescue | racks powered, and at work, in the second dispatch after a loss | rack |
 | excess | what is above a soft limit | that of the limit |
 | demand, E | demand; throughput of a gpu for a kind of workload | h100e; h100e/gpu |

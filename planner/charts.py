@@ -269,6 +269,7 @@ def _shares(found: Frontier) -> tuple[_Scaled, list[Spec], list[str]]:
 
 def _areas(x: _Scaled, names: Sequence[str]) -> Spec:
     colours = {"domain": list(names), "range": list(COLOURS[: len(names)])}
+    in_a_row = max(1, WIDTH // (7 * min(45, max(map(len, names), default=0)) + 30))  # else long names stretch the picture
     across = x.encoding("x")
     across["scale"] = {"zero": False, "nice": False}
     return {
@@ -277,7 +278,8 @@ def _areas(x: _Scaled, names: Sequence[str]) -> Spec:
             "x": across,
             "y": {"field": "share", "type": "quantitative", "stack": "zero", "title": "share of compute",
                   "axis": {"format": ".0%"}, "scale": {"domain": [0, 1]}},
-            "color": {"field": "provider", "type": "nominal", "title": None, "scale": colours, "sort": list(names)},
+            "color": {"field": "provider", "type": "nominal", "title": None, "scale": colours, "sort": list(names),
+                      "legend": {"columns": in_a_row}},
             "order": {"field": "order", "type": "quantitative"},
         },
     }  # fmt: skip

@@ -367,7 +367,7 @@ def export_licences(program: Program, data: Instance, v: Variables) -> None:
 def budgets(program: Program, data: Instance, v: Variables) -> None:
     """(8a)  Σ_{t in year} (spend + routes) + Σ_c shortfall[c] − excess ≤ budget   [million USD; USD/USD]   budget
 
-    For a calendar year or for the horizon. Budgets in cash have the capex of `bought` for its annuity.
+    For a calendar year or for the horizon. Budgets in cash have the capex of `first_paid` for its annuity.
     """
     if data.cash_price and data.budgets:
         _first_payments(program, data, v)
@@ -386,15 +386,15 @@ def budgets(program: Program, data: Instance, v: Variables) -> None:
 
 
 def _first_payments(program: Program, data: Instance, v: Variables) -> None:
-    """(8b)  bought[p,t] ≥ held[p,t] − held[p,t−1]   [rack; USD/rack]   bought
+    """(8b)  first_paid[p,t] ≥ held[p,t] − held[p,t−1]   [rack; USD/rack]   first_paid
 
     Only where budgets are in cash and an offer has capex.
     """
     for (p, t), held in v.held.items():
         if data.cash_price and data.cash_price[p]:
             before = v.held.get((p, t - 1), 0.0) if t else data.positions[p].fleet[0]
-            v.first_paid[p, t] = program.variable("bought", p, t)
-            program.add(v.first_paid[p, t] - held + before >= 0, "bought", p, t)
+            v.first_paid[p, t] = program.variable("first_paid", p, t)
+            program.add(v.first_paid[p, t] - held + before >= 0, "first_paid", p, t)
 
 
 def take_or_pay(program: Program, data: Instance, v: Variables) -> None:

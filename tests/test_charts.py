@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import re
 import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -86,6 +87,13 @@ def test_more_providers_than_colours_are_others() -> None:
     assert len(names) == len(charts.COLOURS) and names[-1] == charts.OTHERS
     others = [row["share"] for row in spec["data"]["values"] if row["provider"] == charts.OTHERS]
     assert others == [pytest.approx(11 / 20)] * 2
+
+
+def test_long_names_do_not_stretch_the_picture() -> None:
+    many = tuple(("total", f"a provider with a rather long name {i:02}", 1 / 9, 1.0, 1.0) for i in range(9))
+    crowd = replace(found(), points=tuple(replace(p, mix=many) for p in (found().points[0], found().points[-1])))
+    size = re.search(r'<svg[^>]* width="([\d.]+)"', charts.svg(charts.mix(crowd)))
+    assert size is not None and float(size[1]) < 1.4 * charts.WIDTH
 
 
 def test_one_year_has_no_chart_by_year_and_one_point_none_of_the_mix() -> None:

@@ -409,12 +409,12 @@ CASES = {
         10 * RACK_YEAR + 438_000,
     ),
     # in cash 500,000 USD buy 5 racks; the cost counts a fifth of that for 8760 of 8766 h
-    "bought": Alone(
+    "first_paid": Alone(
         "_first_payments",
-        ("bought",),
+        ("first_paid",),
         {"limits": '[limits]\nbudget_total = "500000 USD"\nbudget_basis = "cash"', "offer": CAPEX, "workload": UNSERVED},
-        {("taken", 0, 0): 5, ("bought", 0, 0): 5},
-        {("taken", 0, 0): 5, ("bought", 0, 0): 4},
+        {("taken", 0, 0): 5, ("first_paid", 0, 0): 5},
+        {("taken", 0, 0): 5, ("first_paid", 0, 0): 4},
         100_000 * 8760 / 8766 + 100 * MISSING_YEAR,
     ),
     # 5 million x 365 of 731 days is committed; what 1.752 million of rent leave over is paid too

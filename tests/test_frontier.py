@@ -16,20 +16,25 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise, permutations
 
+import numpy as np
 import pytest
 
 from planner import formulation, instance, planning
 from planner.alternatives.curve import Curve, Sample
-from planner.alternatives.frontier import COLUMNS, Frontier, Point, frontier, plan_of
+from planner.alternatives.frontier import COLUMNS, Desk, Frontier, Point, frontier, plan_of
+from planner.alternatives.turning import Side, what_binds
 from planner.answer.frontier import show
 from planner.answer.screen import console
 from planner.errors import InputFault, VerificationFailed
 from planner.folder import csv_text
 from planner.inputs import Inputs
-from planner.limits import measure_unit
+from planner.limits import FAMILIES, measure_unit, row_name
 from planner.measures import MEASURES
+from planner.probe import Linear
 from planner.solve import solve
+from planner.words import rule_name
 from tests import small
+from tests.test_formulation import CAPEX
 from tests.test_oracle import BLOCKS, OTHER, UNSERVED
 
 NEAR = 1e-7
@@ -148,6 +153,57 @@ def test_demand_scale_as_y_bends_the_other_way() -> None:
     for (x, y), (power, scale) in zip(kinks_of(found), [(0, 0), (0.4, 0.4), (10.4, 8.4)], strict=True):
         assert near(x, power) and near(y, scale)
     assert [p.slope and round(p.slope, 6) for p in found.kinks] == [1.0, 0.8, None]
+
+
+def test_a_limit_that_is_full_on_both_sides_does_not_start_to_bind() -> None:
+    """A price on one side only may be an accident of the basis; room to spare on the other side is none."""
+    inputs = by_hand()
+    model = formulation.build(instance.build(inputs, ("cost", "peak_power")))
+    at = model.program.rows.index(next(key for key in model.program.rows if key[:2] == ("site_power", "z")))
+    prices, free = np.zeros(len(model.program.rows)), np.zeros(len(model.program.rows))
+    prices[at] = -3.0
+    empty, full = np.zeros(len(model.program.columns)), np.zeros(len(model.program.columns))
+    span = slice(model.program.starts[at], model.program.starts[at + 1])
+    full[model.program.indices[span]] = model.program.rhs[at] / sum(model.program.coefficients[span])
+    assert what_binds(model, Side(prices, (full,)), Side(free, (full, full))) == ([], [])
+    assert what_binds(model, Side(prices, (full,)), Side(free, (full, empty))) == (["power of site z, 2027"], [])
+    assert what_binds(model, Side(free, (full, empty)), Side(prices, (full,))) == ([], ["power of site z, 2027"])
+
+
+def test_a_named_limit_binds_on_one_side_only() -> None:
+    """Half-way along the looser piece some best plan leaves room in what starts to bind at the kink, by a solve of its own."""
+    inputs, _ = planning.prepare("seed-2025")
+    found = frontier(inputs, "peak_power", "cost", points=2, plans=0)
+    model = formulation.build(instance.build(inputs, ("cost", "peak_power")))
+    names = {}
+    for i, (rule, *key) in enumerate(model.program.rows):
+        if rule in FAMILIES and model.program.senses[i]:
+            subject, period = row_name(model, rule, key)
+            names[f"{rule_name(rule, subject)}, {period}"] = i
+    tried = 0
+    for q, after in pairwise(found.kinks):
+        name = q.limit.partition(" (and ")[0]
+        if name in names:
+            desk = Desk(model, found.x, found.y)
+            assert desk.ends() is not None
+            here = desk.at((q.x + after.x) / 2 / found.x.size)
+            probe, at = desk.probe, names[name]
+            probe.add_limit(probe.objective, here.y + 1e-9 * abs(here.y))
+            span = slice(model.program.starts[at], model.program.starts[at + 1])
+            sense, rhs = model.program.senses[at], model.program.rhs[at]
+            goal = np.zeros(len(model.program.columns))
+            goal[model.program.indices[span]] = np.array(model.program.coefficients[span]) * -sense
+            assert -sense * rhs - probe.minimize(Linear(goal, 0.0)).objective > 1e-3, name
+            tried += 1
+    assert tried >= 3
+
+
+def test_capex_paid_in_cash_is_no_power_source() -> None:
+    """Unlike `bought` power it has no source and no site: what comes in where less may stay unserved is the racks."""
+    dear = DEAR.replace('price = "3 USD/gpu/hour"', 'capex = "2000000 USD/rack"\nlifetime = "5 year"')
+    budget = '[limits]\nbudget_total = "4 million USD"\nbudget_basis = "cash"'
+    found = frontier(inputs_of(small.scenario(offer=CAPEX, more=dear + budget, workload=UNSERVED)), "unserved", "peak_power", 2)
+    assert [p.limit for p in found.kinks] == ["least unserved demand", "a at s (o), 2027, comes in", "least peak power"]
 
 
 def test_measures_that_do_not_conflict_are_one_point() -> None:

@@ -24,7 +24,7 @@ from planner.inputs import Inputs
 from planner.probe import Probe, Vector
 from tests.command import ROOT
 from tests.small import plan, scenario
-from tests.test_oracle import HALVES, OTHER, UNSERVED
+from tests.test_oracle import BLOCKS, HALVES, OTHER, UNSERVED
 from tests.worlds import inputs_of
 
 DANTZIG = ROOT / "inputs" / "dantzig.toml"
@@ -311,6 +311,26 @@ def test_the_best_at_something_is_as_good_as_a_solve_for_it() -> None:
     assert any(text.startswith("peak power −") and "(−10 %)" in text for text in least.better)
 
 
+def test_only_the_shares_asked_for_have_all_intervals(six: Mixes) -> None:
+    """The others are told among optimal plans, as far as uniqueness needs them; nothing else changes."""
+    few = mixes(planning.prepare("openai-base", SMALLER)[0], 0.05, 1, of=("power",))
+    assert {(x.of, x.within) for x in few.intervals} == {
+        *(("power", level) for level in (0.0, 0.01, 0.05)), ("compute", 0.0), ("compute", 0.05), ("spend", 0.0)
+    }  # fmt: skip
+    every = {(x.provider, x.of, x.within): (x.low, x.high) for x in six.intervals}
+    for x in few.intervals:
+        assert (x.low, x.high) == pytest.approx(every[x.provider, x.of, x.within], abs=1e-7)
+    assert few.unique == six.unique and not few.alternatives
+    assert "Share of power" in shown(few, "power")
+
+
+def test_the_most_that_can_be_may_be_nothing() -> None:
+    """The only site has no power: no demand can be served, and a percentage of nothing is nothing."""
+    text = scenario(power=BLOCKS["power"].replace("10 MW", "0 MW"), objective='[objective]\nmaximize = "demand_scale"')
+    with pytest.raises(InputFault, match="the largest demand scale is 0"):
+        mixes(inputs_of(text), 0.05)
+
+
 def test_what_the_audit_does_not_pass_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = two("2.2")
     usual = mixes(inputs, 0.05)
@@ -354,7 +374,8 @@ def test_another_objective_has_room_in_it_and_in_its_cost(objective: str) -> Non
         assert m.totals["cost_usd"] <= best.totals["cost_usd"] * 1.05 * (1 + 1e-6)
         assert abs(m.totals[key] / best.totals[key] - 1) <= 0.05 * (1 + 1e-6)
         assert m.totals["unserved_h100e_h"] == 0
-    assert f"so much above the least {objective.replace('_', ' ')}, and above its cost" in shown(found)
+    side = "below the largest" if objective == "demand_scale" else "above the least"
+    assert f"so much {side} {objective.replace('_', ' ')}, and so much above its cost" in shown(found)
 
 
 def test_whole_racks_are_continuous_here_and_said_to_be() -> None:

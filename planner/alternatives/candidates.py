@@ -12,15 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner import plan, report, solve
 from planner.alternatives.intervals import NOTHING, OF, Ends, Near, added, providers_of, scaled
-from planner.audit import audit
+from planner.alternatives.whole import by_year, whole
 from planner.errors import VerificationFailed
-from planner.folder import csv_text
 from planner.inputs import Inputs
 from planner.measures import MEASURES, PROVIDER_SUMS
 from planner.plan import DUST, Plan
-from planner.planning import failures, rows_of
 from planner.probe import Answer, Linear, Vector
 from planner.program import total
 from planner.table import Row, Table
@@ -291,16 +288,8 @@ class Maker:
     def mix(self, name: str, known_by: str, values: Vector) -> Mix:
         """The audited mix of some values. VerificationFailed if it does not stand up to the audit."""
         near, inputs = self.near, self.inputs
-        objective = near.objective.at(values)
-        solution = solve.Solution("optimal", [float(x) for x in values], objective=objective, solver="HiGHS")
-        found = plan.interpret(near.model, solution)
-        made = report.tables(inputs, found)
-        totals = report.totals(found, made)
-        verdict = audit(inputs, rows_of({table.name: csv_text(table) for table in made}), totals)
-        if not verdict.passed:
-            head = f"the mix {name} does not stand up to the audit and is not shown:"
-            raise VerificationFailed("\n".join([head, *failures(verdict)]))
-        tables = {table.name: table for table in made}
+        made = whole(near.model, inputs, values, f"the mix {name} does not stand up to the audit and is not shown")
+        tables, totals = made.tables, made.totals
         shares, largest = _shares(tables["mix"])
         hours = {t.label: t.hours for t in inputs.horizon}
         wanted = sum(row[2] * hours[row[0]] for row in tables["demand"].rows)
@@ -310,13 +299,14 @@ class Maker:
                 racks[row[0]] += row[2]
         totals["largest_share"] = shares.get((largest, "compute"), 0.0)
         totals["served_share"] = 1 - totals["unserved_h100e_h"] / wanted if wanted else 1.0
-        totals["sites"] = float(len(sites_used(found)))
+        totals["sites"] = float(len(sites_used(made.plan)))
         totals["racks"] = max(racks.values())
-        optimum = near.objective.at(near.best.values)
+        objective, optimum = near.objective.at(values), near.objective.at(near.best.values)
         above = (objective - optimum) / abs(optimum) if abs(optimum) > NOTHING else 0.0
         above = 0.0 if abs(above) < NOTHING else above
         better = better_at(totals, self.made[0].totals, near.model.instance.objective) if self.made else ()
-        mix = Mix(name, known_by, above, totals, largest, shares, tuple(_by_year(inputs, tables["mix"])), better, verdict.checked)
+        years = tuple(row[:6] for row in by_year(inputs, tables["mix"].rows))
+        mix = Mix(name, known_by, above, totals, largest, shares, years, better, made.checks)
         self.made.append(mix)
         for merit in MERITS:
             if merit.total in self.goals or merit.total == "sites":
@@ -359,26 +349,3 @@ def _shares(table: Table) -> tuple[dict[tuple[str, str], float], str]:
     found = {(row[1], of): row[7 + i] for row in table.rows if row[0] == "total" for i, of in enumerate(OF)}
     names = sorted({name for name, _ in found})
     return found, max(names, key=lambda name: found[name, "compute"], default="")
-
-
-def _by_year(inputs: Inputs, table: Table) -> Iterator[Row]:
-    """Rows (year or `total`, provider, shares of compute, power and spend, mean power [MW]) of a mix table."""
-    hours: dict[int, float] = {}
-    year_of = {t.label: (t.year, t.hours) for t in inputs.horizon}
-    for year, h in year_of.values():
-        hours[year] = hours.get(year, 0.0) + h
-    sums: dict[int, dict[str, list[float]]] = {year: {} for year in hours}
-    for label, provider, _, _, compute, power, spend, *_ in table.rows:
-        if label in year_of:
-            year, h = year_of[label]
-            entry = sums[year].setdefault(provider, [0.0, 0.0, 0.0])
-            for i, value in enumerate((compute * h, power * h, spend)):
-                entry[i] += value
-    for year, providers in sums.items():
-        whole = [sum(entry[i] for entry in providers.values()) for i in range(3)]
-        for provider, entry in providers.items():
-            shares = [entry[i] / whole[i] if whole[i] > 0 else 0.0 for i in range(3)]
-            yield (str(year), provider, *shares, entry[1] / hours[year])
-    for row in table.rows:
-        if row[0] == "total":
-            yield ("total", row[1], *row[7:10], row[5])

@@ -17,21 +17,16 @@ from numpy.typing import NDArray
 
 from planner import formulation, instance, measures
 from planner.alternatives.curve import Curve, Piece, Sample
-from planner.alternatives.turning import what_binds, what_moves
-from planner.audit import audit
+from planner.alternatives.turning import Side, what_binds, what_moves
+from planner.alternatives.whole import by_year, whole
 from planner.conflict.clash import Conflict, explain
 from planner.errors import InputFault, Stopped, VerificationFailed, did_you_mean
-from planner.folder import csv_text
 from planner.formulation import Model
 from planner.inputs import Inputs
 from planner.instance import Instance
 from planner.limits import measure_unit
-from planner.plan import interpret
-from planner.planning import failures, rows_of
 from planner.probe import Linear, Probe
-from planner.report import tables, totals
 from planner.scenario import Objective
-from planner.solve import Solution
 from planner.table import Row, Table
 
 Vector = NDArray[np.float64]
@@ -309,11 +304,14 @@ class _Report:
         return found | {samples[-1].x: f"{'largest' if y.size < 0 else 'least'} {y.name}"}
 
     def _turn(self, p: Piece[Solved], q: Piece[Solved], tighter: Solved, looser: Solved) -> str:
-        starts, ceases = what_binds(self.model, tighter.duals, looser.duals)
+        before, here, after = (sample.found.values for sample in (p.start, q.start, q.end))
+        starts, ceases = what_binds(
+            self.model, Side(tighter.duals, (before, tighter.values, here)), Side(looser.duals, (here, looser.values, after))
+        )
         if names := starts or ceases:
             more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
             return names[0] + ("" if starts else ", ceases to bind") + more
-        return what_moves(self.model, p.start.found.values, q.start.found.values, q.end.found.values)
+        return what_moves(self.model, before, here, after)
 
     def _slope(self, pieces: Sequence[Piece[Solved]], a: Sample[Solved], b: Sample[Solved]) -> float:
         """Of the curve between two neighbouring points, the mean where it is not known to be straight."""
@@ -338,39 +336,16 @@ def plan_of(model: Model, inputs: Inputs, values: Vector) -> tuple[dict[str, flo
     measures that the model was built for.
     """
     asked = model.instance.measures
-    plan = interpret(model, Solution("optimal", [float(value) for value in values]))
-    made = tables(inputs, plan)
-    found = totals(plan, made)
     if "demand_scale" in asked:
         objective = Objective(maximize="demand_scale")
     else:
         objective = Objective(minimize="cost" if asked & {"cost", "unserved"} else "peak_power")
     judged = replace(inputs, scenario=inputs.scenario.model_copy(update={"objective": objective}))
-    verdict = audit(judged, rows_of({table.name: csv_text(table) for table in made}), found)
-    if not verdict.passed:
-        head = "a plan on the curve does not stand up to the audit, so there is no curve:"
-        raise VerificationFailed("\n".join([head, *failures(verdict)]))
-    mix = next(table for table in made if table.name == "mix").rows
+    made = whole(model, judged, values, "a plan on the curve does not stand up to the audit, so there is no curve")
+    mix, found = made.tables["mix"].rows, made.totals
     hours = sum(period.hours for period in inputs.horizon)
-    wanted = measures.demanded(model.instance) * 1e6 / hours * plan.scale
+    wanted = measures.demanded(model.instance) * 1e6 / hours * made.plan.scale
     largest = max((row[4] for row in mix if row[0] == "total"), default=0.0)
-    found |= {"demand_scale": plan.scale, "largest_share": largest / wanted if wanted else 0.0}
-    return {column: float(found[column]) for column in COLUMNS.values()}, tuple(_by_year(inputs, mix)), verdict.checked
-
-
-def _by_year(inputs: Inputs, mix: Sequence[Row]) -> list[Row]:
-    """Year (and `total`), provider, share of compute, mean power [MW], spend [USD] from the rows of mix.csv."""
-    periods = {period.label: period for period in inputs.horizon}
-    sums: dict[tuple[str, str], Vector] = {}  # hours, compute, power, spend
-    for label, provider, _, _, compute, power, spend, *_ in mix:
-        for year in (str(periods[label].year), "total") if label in periods else ():
-            hours = periods[label].hours
-            sums[year, provider] = sums.get((year, provider), np.zeros(4)) + np.array([1.0, compute, power, 0.0]) * hours
-            sums[year, provider][3] += spend
-    whole: dict[str, float] = {}
-    for (year, _), (_, compute, _, _) in sums.items():
-        whole[year] = whole.get(year, 0.0) + compute
-    return [
-        (year, provider, float(compute / whole[year]) if whole[year] else 0.0, float(power / hours), float(spend))
-        for (year, provider), (hours, compute, power, spend) in sorted(sums.items())
-    ]
+    found |= {"demand_scale": made.plan.scale, "largest_share": largest / wanted if wanted else 0.0}
+    years = tuple((year, provider, compute, *more) for year, provider, compute, _, _, *more in by_year(inputs, mix))
+    return {column: float(found[column]) for column in COLUMNS.values()}, years, made.checks

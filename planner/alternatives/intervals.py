@@ -136,28 +136,36 @@ def providers_of(data: Instance) -> list[str]:
 
 
 def intervals(
-    near: Near, levels: Sequence[float], progress: Callable[[str], None] | None = None
+    near: Near, levels: Sequence[float], of: Sequence[str] = OF, progress: Callable[[str], None] | None = None
 ) -> tuple[list[Interval], dict[str, Ends]]:
-    """(the intervals of every provider and share at every level, the ends of the shares of compute at the widest level).
+    """(the intervals of every provider at every level, the ends of the shares of compute at the widest level).
 
-    Every end starts from the optimum: ends of other levels or of other providers proved to be worse starts.
+    `of`: the shares at all levels; the others only among optimal plans, and those of compute at the widest level. An end of a
+    share starts from the end of the one before of that provider and level, the first from the optimum: ends of other levels or
+    of other providers proved to be worse starts.
     """
     found: list[Interval] = []
     ends: dict[str, Ends] = {}
-    for of in OF:
-        sums, whole = near.sums(of)
+    last: dict[tuple[str, float], Ends] = {}
+    for what in OF:
+        sums, whole = near.sums(what)
         for name, mine in sums.items():
             if progress:
-                progress(f"lowest and highest share of {of}: {name}")
-            for level in levels:
+                progress(f"lowest and highest share of {what}: {name}")
+            for level in levels if what in of else sorted({0.0, levels[-1]} if what == "compute" else {0.0}):
                 near.widen(level)
                 start = _start(near, whole)
                 if start is None:
-                    found.append(Interval(name, of, level, None, None))
+                    found.append(Interval(name, what, level, None, None))
                     continue
-                reached = _ends(near, mine, whole, start, Interval(name, of, level, None, None))
+                before = last.get((name, level))
+                starts = (
+                    [x if whole.at(x.values) > NOTHING else start for x in (before.low, before.high)] if before else [start] * 2
+                )
+                reached = _ends(near, mine, whole, starts, Interval(name, what, level, None, None))
                 found.append(reached.interval)
-                if of == "compute":
+                last[name, level] = reached
+                if what == "compute" and level == levels[-1]:
                     ends[name] = reached
     return found, ends
 
@@ -172,9 +180,9 @@ def _start(near: Near, whole: Linear) -> Answer | None:
     return most if whole.at(most.values) > NOTHING else None
 
 
-def _ends(near: Near, mine: Linear, whole: Linear, start: Answer, named: Interval) -> Ends:
-    low = near.least_ratio(mine, whole, start)
-    high = near.least_ratio(mine * -1.0, whole, start)
+def _ends(near: Near, mine: Linear, whole: Linear, starts: Sequence[Answer], named: Interval) -> Ends:
+    low = near.least_ratio(mine, whole, starts[0])
+    high = near.least_ratio(mine * -1.0, whole, starts[1])
     interval = Interval(named.provider, named.of, named.within, _share(low.objective), _share(-high.objective))
     return Ends(interval, low, high)
 

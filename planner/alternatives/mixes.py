@@ -102,8 +102,11 @@ def _kinds(moves: Sequence[str]) -> str:
 # --- the answer -------------------------------------------------------------------------------------------------------
 
 
-def mixes(inputs: Inputs, within: float, count: int = 8, progress: Progress | None = None) -> Mixes:
+def mixes(inputs: Inputs, within: float, count: int = 8, progress: Progress | None = None, of: Sequence[str] = OF) -> Mixes:
     """The intervals and at most `count` mixes, the optimum first, of plans at most `within` (a share) above the optimum.
+
+    progress: told what is being looked for. of: the shares (compute, power, spend) whose intervals are wanted at all distances;
+    the others only as far as uniqueness and the choice of mixes need them, which saves time.
 
     InputFault: `within` is no share, `count` is below 1, or the optimum is zero so that no share of it leaves room. Stopped: the
     solver gave up. VerificationFailed: the optimum does not stand up to the audit.
@@ -128,16 +131,22 @@ def mixes(inputs: Inputs, within: float, count: int = 8, progress: Progress | No
     start = carry(first.engine.getBasis(), model.program, model.program) if first.engine is not None else None
     near = Near(model, start)
     if within > 0 and near.roomless:
-        what = f"the least {objective.replace('_', ' ')} is 0, and a percentage of it leaves no room"
+        what = f"the {best_of(objective)} is 0, and a percentage of it leaves no room"
         raise InputFault.one(what, "ask for the optimal plans alone (--within 0%), or minimise something that is not free")
     moves = movable(model)
-    found, ends = intervals(near, levels, tell)
+    found, ends = intervals(near, levels, of, tell)
     near.widen(within)
     maker = Maker(inputs, near)
     optimum = maker.optimum()
     tell("alternatives")
-    chosen, left_out = span(maker, near, [*extremes(near, ends), *best_at(near)], count, tell)
+    pool = [*extremes(near, ends), *best_at(near)] if count > 1 else []
+    chosen, left_out = span(maker, near, pool, count, tell)
     return Mixes(name, "optimal", objective, within, tuple(found), optimum, tuple(chosen), moves, whole_racks, tuple(left_out))
+
+
+def best_of(objective: str) -> str:
+    """The optimum of an objective in words: least cost, largest demand scale."""
+    return f"{'largest' if objective == 'demand_scale' else 'least'} {objective.replace('_', ' ')}"
 
 
 def _measures(objective: str) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """What happens at a kink of a trade-off curve: the limit that starts to bind there, or the racks that come in or run out.
 
-A kink lies between two pieces with prices of their own. Limits whose price is zero on one and not on the other are what the kink
-is about. Where the optimum is degenerate other prices are as valid, so this is one true account, not the only one.
+A kink lies between two pieces with prices of their own. Limits that have a price on one and room to spare on the other are what
+the kink is about: they bind in all best plans of the one, and not in all of the other. Where the optimum is degenerate other
+prices are as valid and may show more of them, so what is said is true but need not be all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from planner.formulation import Model
 from planner.limits import FAMILIES, row_name
+from planner.program import Program
 from planner.words import rule_name
 
 Vector = NDArray[np.float64]
@@ -22,20 +25,38 @@ NOTHING = 1e-6  # racks, MW, h100e below which a column is empty
 NOTHING_MOVES = "the mix changes between offers"
 
 
-def what_binds(model: Model, tighter: Vector, looser: Vector) -> tuple[list[str], list[str]]:
-    """(limits that start to bind, limits that cease to), the dearest first, by the prices of the pieces beside a kink."""
-    return _priced(model, tighter, looser), _priced(model, looser, tighter)
+@dataclass(frozen=True)
+class Side:
+    """A piece beside a kink: prices (rows,) that hold all along it, and plans (columns,) at places on it."""
+
+    prices: Vector
+    plans: tuple[Vector, ...]
 
 
-def _priced(model: Model, here: Vector, there: Vector) -> list[str]:
-    """Limits with a price here and none there, the dearest (price times limit) first."""
+def what_binds(model: Model, tighter: Side, looser: Side) -> tuple[list[str], list[str]]:
+    """(limits that start to bind, limits that cease to), the dearest first, at the kink between two pieces."""
+    return _binding(model, tighter, looser), _binding(model, looser, tighter)
+
+
+def _binding(model: Model, here: Side, there: Side) -> list[str]:
+    """Limits that bind here and not there, the dearest (price times limit) first.
+
+    A price says that a limit binds in every plan here. No price says nothing; slack in one plan says that it does not bind there.
+    """
     program, found = model.program, []
-    for i in np.flatnonzero((np.abs(here) > UNPRICED) & (np.abs(there) <= UNPRICED)):
+    for i in np.flatnonzero((np.abs(here.prices) > UNPRICED) & (np.abs(there.prices) <= UNPRICED)):
         rule, *key = program.rows[i]
-        if rule in FAMILIES and program.senses[i]:
+        if rule in FAMILIES and program.senses[i] and any(_slack(program, int(i), values) for values in there.plans):
             subject, period = row_name(model, rule, key)
-            found.append((-abs(here[i]) * max(abs(program.stated[i]), 1.0), _when(rule_name(rule, subject), period)))
+            found.append((-abs(here.prices[i]) * max(abs(program.stated[i]), 1.0), _when(rule_name(rule, subject), period)))
     return list(dict.fromkeys(name for _, name in sorted(found)))
+
+
+def _slack(program: Program, i: int, values: Vector) -> bool:
+    """Whether a plan leaves room in a limit."""
+    span = slice(program.starts[i], program.starts[i + 1])
+    used = float(np.array(program.coefficients[span]) @ values[program.indices[span]])
+    return abs(program.rhs[i] - used) > NOTHING * max(1.0, abs(program.rhs[i]))
 
 
 def what_moves(model: Model, tighter: Vector, here: Vector, looser: Vector) -> str:

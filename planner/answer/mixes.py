@@ -8,7 +8,7 @@ from rich.console import Console
 
 from planner.alternatives.candidates import MERIT, Mix, percent, percent_range
 from planner.alternatives.intervals import Interval
-from planner.alternatives.mixes import Mixes
+from planner.alternatives.mixes import Mixes, best_of
 from planner.answer.screen import draw, facts, say
 from planner.words import amount
 
@@ -27,7 +27,8 @@ def show(found: Mixes, out: Console, of: str = "compute") -> None:
             f"carbon {amount(totals['carbon_t'], 't')}", f"{percent(totals['served_share'])} served"]  # fmt: skip
     pairs = [("optimum", "; ".join(told)), ("unique", found.unique)]
     if found.objective != "cost":
-        pairs.append(("within", f"so much above the least {found.objective.replace('_', ' ')}, and above its cost"))
+        side = "below" if found.objective == "demand_scale" else "above"
+        pairs.append(("within", f"so much {side} the {best_of(found.objective)}, and so much above its cost"))
     if found.relaxed:
         pairs.append(("racks", "continuous here, though the scenario asks for whole ones"))
     facts(pairs, out)
@@ -46,10 +47,11 @@ def _ranges(found: Mixes, of: str, out: Console) -> None:
     assert found.optimum is not None
     shares = found.optimum.shares
     cells = {(x.provider, x.within): _range(x) for x in found.intervals if x.of == of}
+    levels = sorted({level for _, level in cells})
     names = sorted({name for name, _ in cells}, key=lambda name: (-shares.get((name, of), 0.0), name))
-    rows = [[name, percent(shares.get((name, of), 0.0)), *(cells[name, level] for level in found.levels)] for name in names]
+    rows = [[name, percent(shares.get((name, of), 0.0)), *(cells[name, level] for level in levels)] for name in names]
     title = f"Share of {of} over the horizon: in the optimum, and its range in all plans at most so far above it"
-    draw(title, ["provider", "optimum", *(f"{level * 100:g} %" for level in found.levels)], rows, out)
+    draw(title, ["provider", "optimum", *(f"{level * 100:g} %" for level in levels)], rows, out)
 
 
 def _range(x: Interval) -> str:
