@@ -74,21 +74,25 @@ def energy_bill(data: Instance, v: Variables, t: int, provider: str | None = Non
     ]
     for m in data.managed:
         if provider in (None, m.site.provider):
-            terms += _site_bill(data, v, m, t)
+            terms += _site_bill(data, v, m, t, provider is not None)
     for source in data.sources:
         if provider in (None, source.provider):
             terms += _standing_bill(data, v, source, t)
     return terms
 
 
-def _site_bill(data: Instance, v: Variables, m: ManagedSite, t: int) -> list[Term]:
-    """Grid power, fuel and energy bought of a managed site [million USD]."""
+def _site_bill(data: Instance, v: Variables, m: ManagedSite, t: int, apart: bool) -> list[Term]:
+    """Grid power, fuel and energy bought of a managed site [million USD].
+
+    Energy of a source with a minimum is in what is paid for at the source; `apart`, for the bill of a provider alone, what its
+    sites take from sources of the grid is theirs, as in mix.csv.
+    """
     terms: list[Term] = []
     for i in data.slices.there(t):
         hours = data.slices.hours[t][i]
         terms.append((m.price[t][i], v.spot[m.index, t, i]))
         for s in m.over_grid:
-            if not data.sources[s].row.min_take:
+            if apart or not data.sources[s].row.min_take:
                 terms.append((record(data.sources[s].variable * hours), v.bought[s, m.index, t, i]))
         for s in m.own:
             if (s, t, i) in v.generated and not data.sources[s].row.min_take:

@@ -82,6 +82,9 @@ SLICED = ("fleet_power", "provider_power", "country_power", "national_share", "g
           "contract_min_power", "site_power_slice", "grid_connection", "generation", "purchase")  # fmt: skip
 
 
+POWER_OF_SITE = {"site_power": 0, "site_power_slice": 0, "grid_connection": 0, "standby_power": 1}  # where the site's id stands
+
+
 @dataclass(frozen=True)
 class Limit:
     """One row of constraints.csv. `worth` is None where the solver gave no prices, `holds` where it gave no ranges.
@@ -101,6 +104,16 @@ class Limit:
     worth: float | None
     worth_unit: str
     holds: Range | None = None
+
+    @property
+    def number(self) -> tuple[str, str]:
+        """The rule and the subject under which somebody set it."""
+        return "site_power" if self.rule in POWER_OF_SITE else self.rule, self.subject
+
+    @property
+    def when(self) -> str:
+        """Its period without the slice."""
+        return self.period.split(" ")[0]
 
     @property
     def one_sided(self) -> bool:
@@ -218,11 +231,15 @@ NOT_MOVED = ("demand", "resilience", "take_or_pay", "export_blocked", "licence_n
 
 
 def bearing(found: Iterable[Limit]) -> dict[tuple[str, str], list[Limit]]:
-    """The limits that bind and have a price, by rule and subject, dearest first: shadow price times limit over all periods."""
+    """The limits that bind and have a price, by rule and subject, dearest first: shadow price times limit over all periods.
+
+    The power of a site stands in rows of several rules and is one limit.
+    """
     groups: dict[tuple[str, str], list[Limit]] = {}
     for x in found:
         if x.binding and x.worth and x.worth > 0 and x.rule not in NOT_MOVED:
-            groups.setdefault((x.rule, x.subject), []).append(x)
+            groups.setdefault(x.number, []).append(x)
+    groups = {key: sorted(rows, key=lambda x: x.when) for key, rows in groups.items()}
     return dict(sorted(groups.items(), key=lambda group: (-_weight(group[1]), group[0])))
 
 

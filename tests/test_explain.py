@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from planner import planning
+from planner import formulation, planning
 from planner.answer import reasons as answer_explain
-from planner.limits import bearing
+from planner.limits import bearing, objective_unit
 from planner.reasons.binding import Binding, Explanation, explain, step_of
-from tests.small import plan, scenario
+from planner.words import rule_name
+from tests.small import least, plan, scenario, written_file
 from tests.test_formulation import MANAGED, PPA
-from tests.test_oracle import MISSING_YEAR, OFFER, OTHER, RACK_YEAR, UNSERVED
+from tests.test_oracle import MISSING_YEAR, OFFER, OTHER, QUARTERS, RACK_YEAR, UNSERVED
+from tests.worlds import energy_world, world
 
 
 def told(result: planning.Result, most: int = 8) -> Explanation:
@@ -91,7 +95,7 @@ def test_a_share_is_not_moved() -> None:
     assert found.unit == "share" and found.holds == 0
     # a percentage point is a tenth of a rack of the ten: half a rack-year's price dearer elsewhere
     assert found.saves == pytest.approx(0.1 * RACK_YEAR / 2)
-    assert "one percentage point saves about 8,760 USD" in text(told(plan(scenario(limits=share, more=OTHER))))
+    assert "one percentage point more saves about 8,760 USD" in text(told(plan(scenario(limits=share, more=OTHER))))
 
 
 def test_floors_are_moved_down() -> None:
@@ -102,6 +106,48 @@ def test_floors_are_moved_down() -> None:
     assert found.holds == pytest.approx(0.75)
     shown = text(told(plan(scenario(more=deal))))
     assert "less throughout saves" in shown and "more costs" in shown
+
+
+def test_a_number_is_moved_in_all_its_periods() -> None:
+    """80 gpu at most in each of four quarters; where the price lies in some of them only, more there alone saves less."""
+    blocks = {"horizon": QUARTERS, "workload": UNSERVED}
+    for most in (80, 60):
+        result = plan(scenario(offer=OFFER + f'\nmax = "{most} gpu"', **blocks))
+        (found,) = told(result).found
+        more = plan(scenario(offer=OFFER + f'\nmax = "{most + found.step:g} gpu"', **blocks))
+        assert found.step == 10 and found.saves == pytest.approx(result.totals["cost_usd"] - more.totals["cost_usd"])
+        assert found.saves > 5e5
+
+
+@pytest.mark.parametrize(("make", "seed"), [(world, 7), (world, 16), (energy_world, 48), (energy_world, 59), (energy_world, 69)])
+def test_what_a_step_saves_is_what_it_saves(make: Callable[[int], str], seed: int) -> None:
+    """Against the limit written anew in the scenario."""
+    name = written_file(make(seed))
+    result = planning.plan_scenario(name)
+    numbers = {"offer_max": "offer.{}.max={:g} gpu", "fleet_power": "limits.fleet_power={:g} MW"}
+    tried = [x for x in told(result).found if x.rule in numbers]
+    assert tried
+    for x in tried:
+        override = numbers[x.rule].format(*([x.subject] if x.rule == "offer_max" else []), x.limit + x.step)
+        gained = result.solution.objective - planning.plan_scenario(name, [override]).solution.objective
+        unit = objective_unit(result.model.instance)[1]
+        assert x.saves == pytest.approx(gained * unit, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", [8, 36, 45, 67])
+def test_the_power_of_a_site_is_one_number(seed: int) -> None:
+    """It stands in rows of several rules (racks, grid connection, slices): all are moved, and the site is named once."""
+    result = plan(energy_world(seed))
+    data = result.model.instance
+    found = [x for x in told(result).found if "power of site" in rule_name(x.rule, x.subject)]
+    assert found and len({x.subject for x in found}) == len(found)
+    for x in found:
+        wider = tuple(
+            replace(limit, limit=tuple(mw + x.step for mw in limit.limit)) if limit.subject == x.subject else limit
+            for limit in data.site_power
+        )
+        gained = result.solution.objective - least(formulation.build(replace(data, site_power=wider)))
+        assert x.saves == pytest.approx(gained * objective_unit(data)[1], rel=1e-4, abs=1e-6)
 
 
 def test_money_limits_speak_of_millions() -> None:
@@ -130,6 +176,15 @@ def test_another_objective_has_its_own_unit() -> None:
     found = told(plan(scenario(objective='[objective]\nmaximize = "demand_scale"')))
     assert found.unit == "scale" and found.optimum == pytest.approx(-8.0)  # 10 MW where 1.25 are needed
     assert all(limit.more >= 0 for limit in found.found)
+    shown = text(found)
+    assert "more throughout adds 0.8 scale" in shown and "less takes off 0.8 scale" in shown and "saves" not in shown
+
+
+def test_a_least_share_gives_room_as_it_falls() -> None:
+    """A tenth of a rack-year, half a rack's price dearer at the other provider, for each percentage point that it must have."""
+    share = '[limits]\nprovider_share = [{ provider = "q", of = "compute", min = "60 %" }]'
+    shown = text(told(plan(scenario(limits=share, more=OTHER))))
+    assert "one percentage point less saves about 8,760 USD" in shown
 
 
 def test_nothing_binds() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from planner import measures
+from planner.errors import InputFault
+from planner.plan import interpret
 from planner.probe import Linear, Probe, carry
+from planner.report import provider_sums
+from planner.solve import Solution
 from tests.small import least, model, scenario
 from tests.test_oracle import BLOCKS, OTHER, QUARTERS, RACK_YEAR, UNSERVED
-from tests.worlds import world
+from tests.worlds import energy_world, world
 
 OFFER_MAX = '[[offer]]\nid = "o"\nprovider = "p"\naccelerator = "a"\nprice = "2 USD/gpu/hour"\nmax = "80 gpu"'
 
@@ -112,3 +118,25 @@ def test_periods_add_up() -> None:
     for of, amount in (("compute", 200 * 8760 / 1e6), ("power", 1.25 * 8760 / 1e3), ("spend", 10 * RACK_YEAR / 1e6)):
         assert asked.linear(measures.over_horizon(data, v, of, None)).at(values) == pytest.approx(amount)
         assert asked.linear(measures.over_horizon(data, v, of, "p")).at(values) == pytest.approx(amount)
+
+
+@pytest.mark.parametrize("make", [world, energy_world])
+@pytest.mark.parametrize("seed", range(16))
+def test_sums_of_providers_are_those_of_the_mix(make: Callable[[int], str], seed: int) -> None:
+    """What shares are made of in the programme is what mix.csv adds up from the plan."""
+    try:
+        made = model(make(seed), ("cost", "largest_share"))
+    except InputFault:
+        return
+    asked = Probe(made)
+    found = asked.minimize()
+    if not found.optimal:
+        return
+    data, v = made.instance, made.variables
+    told = provider_sums(interpret(made, Solution("optimal", list(found.values))))
+    for of, weight in (("compute", 1e6), ("power", 1e3), ("spend", 1e6)):
+        for name in {provider for _, provider in told}:
+            hours = [1.0 if of == "spend" else t.hours for t in data.periods]
+            whole = sum(getattr(told[t.index, name], of) * hours[t.index] for t in data.periods) / weight
+            linear = asked.linear(measures.over_horizon(data, v, of, name))
+            assert linear.at(found.values) == pytest.approx(whole, rel=1e-6, abs=1e-6), (of, name)

@@ -9,10 +9,12 @@ import pytest
 from planner import formulation, instance, planning
 from planner.errors import InputFault
 from planner.inputs import Inputs
+from planner.reasons.answers import Wanted, reasons
 from planner.reasons.trace import Trace, cell_of, trace
 from tests.small import scenario
 from tests.small import written_file as file_of
 from tests.test_oracle import UNSERVED
+from tests.worlds import energy_world, world
 
 H = 1e-4  # relative change of a number
 
@@ -107,6 +109,59 @@ def test_demand_that_is_not_served_at_all(tmp_path: object) -> None:
     assert cost.value == pytest.approx(whole)
     assert elasticity(cost, "workload.w.demand") == pytest.approx(200 * 43_800 / whole)
     assert elasticity(cost, "workload.w.unserved") == pytest.approx(120 * 43_800 / whole)
+
+
+WORLDS = [
+    (0, "fleet.s1.o0.racks", "4 rack"),  # racks that run already: their cost, and what they spare
+    (0, "offer.o0.capex", "1.24 million USD/rack"),  # a part of what a rack takes of a budget
+    (0, "offer.o0.price", "2.5 USD/gpu/hour"),  # the other part; its later tranche has another price
+    (0, "limits.budget_total", "34 million USD"),  # the limit, without the constants on its side
+    (0, "accelerator.a0.2027-04-01.throughput_training", "2.85 h100e/gpu"),  # the row before it holds no more
+    (9, "limits.carbon.2028.at", "227 USD/t"),
+    (9, "limits.carbon.2028.max", "0.8 kt"),
+    (14, "route.0.cost", "0.32 USD/h100e/hour"),
+    (10, "accelerator.a0.throughput_inference", "2.2 h100e/gpu"),  # a route is paid by what is served over it
+    (0, "offer.o3.max", "100 gpu"),  # one number, though a later tranche repeats it
+]
+
+
+@pytest.mark.parametrize(("seed", "what", "text"), WORLDS)
+def test_the_cost_of_worlds_with_every_rule(seed: int, what: str, text: str) -> None:
+    name = file_of(world(seed))
+    result = planning.plan_scenario(name)
+    found = trace(result.inputs, result.model, cell_of(result.inputs, "plan.json:cost_usd"))
+    number, unit = text.split(" ", 1)
+    up, down = (
+        planning.plan_scenario(name, [f"{what}={float(number) * (1 + h):.12g} {unit}"]).totals["cost_usd"] for h in (H, -H)
+    )
+    slope = (up - down) / (2 * H) / found.value
+    assert abs(slope) > 1e-2 and elasticity(found, what) == pytest.approx(slope, rel=1e-3)
+
+
+def test_what_is_traced_is_what_the_plan_has() -> None:
+    """Ties between providers are many here: the trace is of the plan in the files, not of another that is as good."""
+    result = planning.plan_scenario("openai-base")
+    told = {(r["period"], r["provider"]): r["compute_h100e"] for r in result.table("mix").records()}
+    cells = [("2028-Q3", "azure"), ("2029-Q1", "oracle"), ("total", "stargate")]
+    found = reasons(result, Wanted(tuple(f"mix.csv:{provider}:{period}" for period, provider in cells)))
+    assert [t.value for t in found.traces] == pytest.approx([told[cell] for cell in cells])
+    assert all(t.another is None for t in found.traces)
+
+
+def test_a_plan_that_is_another_optimum_is_said() -> None:
+    """Whole racks: the trace is of the relaxation, where four racks and a half would do."""
+    site = '[[site_power]]\nsite = "s"\nfrom = 2026-01-01\npower = "0.57 MW"'
+    result = planning.plan_scenario(file_of(scenario(workload=UNSERVED, power=site)), ["solve.whole_racks=true"])
+    (found,) = reasons(result, Wanted(("mix.csv:p:2027:spend_usd",))).traces
+    assert found.value == pytest.approx(0.57 / 0.125 * 175_200) and found.another == pytest.approx(5 * 175_200)
+
+
+@pytest.mark.parametrize("seed", [2, 4, 8, 9])
+def test_worlds_with_slices_can_be_traced(seed: int) -> None:
+    """Rows of a second dispatch and of slices have their period elsewhere; not every workload runs on every accelerator."""
+    result = planning.plan_scenario(file_of(energy_world(seed)))
+    cells = [f"mix.csv:{row[1]}:{row[0]}" for row in result.table("mix").rows]
+    assert len(reasons(result, Wanted((*cells, "plan.json:cost_usd"))).traces) == len(cells) + 1
 
 
 def test_nothing_there_is_said() -> None:

@@ -14,6 +14,9 @@ from planner.reasons.binding import SAME, Binding, Explanation
 from planner.reasons.trace import Trace
 from planner.words import UNIT_OF_ROOM, amount, rule_name
 
+UNTRACED = "discount rate, lifetimes, delays, shapes, tpp, shares of providers, power sources and grid prices at their sites"
+ANOTHER = "the trace is of an optimum with prices (ties open, parts of racks), and leaves out power that sites share"
+
 
 def show(found: Reasons, out: Console) -> None:
     """The answers of `planner explain`, one below the other."""
@@ -37,7 +40,7 @@ def show_binding(found: Explanation | None, out: Console) -> None:
     if not found.found:
         say("no limit binds: the plan is what the prices make of the demand", out)
         return
-    say("What binds, and what it is worth (each limit moved in all the periods named, the plan solved again)", out, "bold")
+    say("What binds, and what it is worth (each limit moved in all its periods, the plan solved again)", out, "bold")
     for i, limit in enumerate(found.found, 1):
         say(f"{i:2d}. {sentence(limit, found.unit)}", out, indent="    ")
         for note in notes(limit, found.unit):
@@ -57,23 +60,35 @@ def sentence(limit: Binding, unit: str) -> str:
     ends = dict.fromkeys(f"{x:.0%}" if limit.unit == "share" else amount(x, limit.unit) for x in (limit.limit, limit.last_limit))
     at = " to ".join(ends)
     head = f"{name} binds ({when}{often}; {at})" if when not in ("", "total") else f"{name} binds ({at})"
+    more, _ = _directions(limit)
+    saves, _ = _verbs(unit)
     if limit.unit == "share":
-        return f"{head}: one percentage point saves about {amount(limit.saves, unit)}"
+        return f"{head}: one percentage point {more} {saves} about {amount(limit.saves, unit)}"
     step = amount(limit.step, limit.unit)
-    more = "less" if limit.rule.endswith("min_power") else "more"
     size, per = UNIT_OF_ROOM.get(limit.unit, (1.0, limit.unit))
     reach = "however much more" if limit.holds == float("inf") else f"up to {amount(limit.holds, limit.unit)} {more}"
     margin = f"at the margin {amount(limit.more * size, unit)} per {per}, {reach}"
-    return f"{head}: {step} {more} throughout saves {amount(limit.saves, unit)}; {margin}"
+    return f"{head}: {step} {more} throughout {saves} {amount(limit.saves, unit)}; {margin}"
+
+
+def _directions(limit: Binding) -> tuple[str, str]:
+    """What gives room, and what takes it: a floor gives room as it falls."""
+    floor = limit.rule.endswith(("min_power", "share_min", "min_share"))
+    return ("less", "more") if floor else ("more", "less")
+
+
+def _verbs(unit: str) -> tuple[str, str]:
+    """What room does for the objective, and the lack of it: all are made as small as can be, but the scale of demand."""
+    return ("adds", "takes off") if unit == "scale" else ("saves", "costs")
 
 
 def notes(limit: Binding, unit: str) -> list[str]:
     """What has to be said beside it: the other direction, twins, where the limit is written."""
     found = []
     size, per = UNIT_OF_ROOM.get(limit.unit, (1.0, limit.unit))
-    less = "more" if limit.rule.endswith("min_power") else "less"
+    (_, less), (_, costs) = _directions(limit), _verbs(unit)
     if limit.unit != "share":
-        back = "leaves no plan" if limit.loses is None else f"costs {amount(limit.loses, unit)}"
+        back = "leaves no plan" if limit.loses is None else f"{costs} {amount(limit.loses, unit)}"
         edge = ""
         if limit.less is not None and abs(limit.less - limit.more) > SAME * max(abs(limit.less), abs(limit.more)):
             edge = f" (at the margin {amount(limit.less * size, unit)} per {per}: a kink stands here, the two sides differ)"
@@ -90,6 +105,8 @@ def notes(limit: Binding, unit: str) -> list[str]:
 def show_trace(found: Trace, out: Console, most: int = 15) -> None:
     """The numbers that a result moves with, strongest first."""
     say(f"{found.what}: {amount(found.value, found.unit)}", out, "bold")
+    if found.another is not None:
+        say(f"the plan has {amount(found.another, found.unit)}: {ANOTHER}", out)
     if not found.moves:
         say(found.rests, out)
         return
@@ -99,5 +116,6 @@ def show_trace(found: Trace, out: Console, most: int = 15) -> None:
         rows.append([f"{m.elasticity:+.2f} %", m.number.what, written, m.number.place, m.number.confidence])
     draw("", ["moves by", "number", "written", "where", "confidence"], rows, out, left=5)
     say("moves by: when the number rises by 1 %, while the same limits bind; prices move amounts only where others do", out)
+    say(f"not traced: {UNTRACED}", out)
     if len(found.moves) > most:
         say(f"and {len(found.moves) - most} more numbers (trace.csv with -o DIR)", out)

@@ -14,12 +14,11 @@ from typing import Any
 from planner import formulation
 from planner.formulation import Model
 from planner.instance import Instance
-from planner.limits import FAMILIES, SLICED, row_name
+from planner.limits import FAMILIES, POWER_OF_SITE, SLICED, row_name
 from planner.program import Program
 from planner.solve import LARGE, load, run
 
 LAW = ("export_blocked", "export_cap", "export_max_share", "export_min_share", "licence", "licence_need")
-POWER_OF_SITE = {"site_power": 0, "site_power_slice": 0, "grid_connection": 0, "standby_power": 1}  # where the site's id stands
 FITS = 1e-9  # least change, relative to the bounds it falls on, below which everything fits
 DUAL, PRIMAL = 1, 4  # simplex_strategy of HiGHS
 SOME = 1e-3  # MW for a site that has none, while the columns are made

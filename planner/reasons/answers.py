@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from planner import formulation, instance
 from planner.planning import Result
 from planner.reasons import entry, losses, rules
 from planner.reasons.binding import Explanation, explain
 from planner.reasons.entry import Entry
 from planner.reasons.losses import Report
 from planner.reasons.rules import Cost
-from planner.reasons.trace import Trace, cell_of, trace
+from planner.reasons.trace import COLUMNS, Cell, Trace, cell_of, trace
 from planner.table import Table, make
 
 
@@ -71,10 +70,19 @@ def reasons(result: Result, wanted: Wanted) -> Reasons:
         tables.append(losses.table(report))
     traces: tuple[Trace, ...] = ()
     if cells:
-        split = formulation.build(instance.build(inputs, (*rules.measures_of(model), "largest_share")))
-        traces = tuple(trace(inputs, split, cell) for cell in cells)
+        traces = tuple(trace(inputs, model, cell, start, _told(result, cell)) for cell in cells)
         tables.append(_traces(traces))
     return Reasons(wanted, binding, entries, costs, report, traces, tuple(tables))
+
+
+def _told(result: Result, cell: Cell) -> float:
+    """What the plan has in a cell."""
+    if cell.of == "cost":
+        return float(result.totals["cost_usd"])
+    column = next(name for name, of in COLUMNS.items() if of == cell.of)
+    when = cell.period.label if cell.period else "total"
+    mine = (row for row in result.table("mix").records() if (row["period"], row["provider"]) == (when, cell.whose))
+    return float(next((row[column] for row in mine), 0.0))
 
 
 def _binding(found: Explanation) -> Table:
@@ -91,9 +99,9 @@ def _binding(found: Explanation) -> Table:
 def _traces(found: Sequence[Trace]) -> Table:
     """trace.csv: elasticities of results by the numbers behind them."""
     rows = (
-        (t.what, t.value, t.unit, m.number.what, m.elasticity, m.number.value, m.number.unit, m.number.place,
-         m.number.confidence, m.number.source)
+        (t.what, t.value, t.value if t.another is None else t.another, t.unit, m.number.what, m.elasticity, m.number.value,
+         m.number.unit, m.number.place, m.number.confidence, m.number.source)
         for t in found
         for m in t.moves
     )  # fmt: skip
-    return make("trace", "result value unit number elasticity written written_unit place confidence source", rows)
+    return make("trace", "result value value_in_plan unit number elasticity written written_unit place confidence source", rows)

@@ -7,15 +7,19 @@ A number is known by its name in sources.csv, where one `*` stands for what may 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
 
-from planner.horizon import Period
+from planner.horizon import ONE_DAY, Period
 from planner.inputs import Inputs
 from planner.instance import Instance
-from planner.program import Key
+from planner.program import Key, Program
 from planner.provenance import sources
 
+STEADY = re.compile(r"^accelerator\.(?!.*[.*]throughput_)|^offer\..*[.*]max$")  # one number, however many dated rows repeat it
+PRICE = re.compile(r"^limits\.(?!.*points\.\d+\.at$).*\.at$")  # of a soft limit: another number than the limit itself
 DATED = re.compile(r"\.(\d{4}-\d{2}-\d{2})(?:\.|$)")
 RATED = (  # rules whose terms are ρ · K · racks
     "site_power", "site_power_slice", "fleet_power", "provider_power", "country_power", "national_share", "grid_headroom",
@@ -60,11 +64,16 @@ class Numbers:
             row
             for what, row in self._rows
             if (what.startswith(start) and what.endswith("." + end) if end else what == name or what.startswith(name + "."))
+            and (what == name or not PRICE.search(what))
         ]
+        if STEADY.match(name):
+            found = found[:1]
+            period = None
         groups: dict[str, list[Sequence[object]]] = {}
         for row in found:
             what = str(row[0])
-            stem = re.split(r"\.(?:points\.)?\d+\.(?:at|from|value)$", what)[0] if DATED.search(what) is None else what
+            point = DATED.search(what) is None and what != name
+            stem = re.split(r"\.(?:points\.)?\d+\.(?:at|from|value)$", what)[0] if point else what
             groups.setdefault(stem, []).append(row)
         made = [_written(stem, rows) for stem, rows in groups.items()]
         if period is None:
@@ -96,13 +105,9 @@ def _past(found: list[Written], period: Period) -> list[Written]:
 def _in_force(found: list[Written], period: Period) -> list[Written]:
     """Of dated numbers those of days in the period, and the last before it."""
     dated: dict[str, list[tuple[str, Written]]] = {}
-    kept = []
+    kept: list[Written] = []
     for number in found:
-        match = DATED.search(number.what)
-        if match is None:
-            kept.append(number)
-        else:
-            dated.setdefault(DATED.sub(".", number.what), []).append((match[1], number))
+        dated.setdefault(DATED.sub(".", number.what), []).append((_day(number), number))
     for numbers in dated.values():
         past = [item for item in numbers if item[0] <= str(period.last)]
         recent = [number for day, number in past if day > str(period.first)]
@@ -111,10 +116,29 @@ def _in_force(found: list[Written], period: Period) -> list[Written]:
     return kept
 
 
+def _day(number: Written) -> str:
+    """The day from which it holds; a row without one begins before all others."""
+    match = DATED.search(number.what)
+    return match[1] if match else ""
+
+
+def shares(found: Sequence[Written], period: Period | None) -> list[float]:
+    """What each of the numbers makes up where all together count: value × days in force within the period (of rates: until
+    its end); alike, if they are not rows of one thing."""
+    if period is None or len({DATED.sub(".", number.what) for number in found}) > 1 or any(n.value == "series" for n in found):
+        return [1 / len(found)] * len(found)
+    rates = any(number.what.endswith(".rate") for number in found)
+    begins = [max(_day(n), "" if rates else str(period.first)) or str(period.first) for n in found]
+    turns = [date.fromisoformat(day) for day in begins] + [period.last + ONE_DAY]
+    amounts = [float(n.value) * max(0, (end - begin).days) for n, (begin, end) in zip(found, pairwise(turns), strict=True)]
+    whole = sum(amounts)
+    return [amount / whole for amount in amounts] if whole else [1 / len(found)] * len(found)
+
+
 def period_of(data: Instance, row: Key) -> Period | None:
     """The period of a row, where it has one."""
     rule, *key = row
-    at = {"demand": 1, "resilience": 2}.get(str(rule))
+    at = {"demand": 1, "resilience": 2, "rescue": 2}.get(str(rule))
     if at is None and rule in TIMELESS:
         return None
     if at is None:
@@ -123,10 +147,11 @@ def period_of(data: Instance, row: Key) -> Period | None:
 
 
 TIMELESS = ("budget", "carbon", "licence", "max_build", "take_or_pay", "allotment", "allotment_share", "largest")
+MONEY = ("budget", "allotment", "allotment_share")
 SLICED = (
     "fleet_power", "provider_power", "country_power", "national_share", "grid_headroom", "contract_max_power",
     "contract_min_power", "site_power_slice", "grid_connection", "generation", "purchase", "energy_balance", "charge",
-    "battery_day", "battery_duration", "run", "peak",
+    "battery_day", "battery_duration", "run", "use", "peak",
 )  # fmt: skip
 
 
@@ -180,24 +205,90 @@ def behind_bound(data: Instance, row: Key) -> Iterator[str]:
         yield f"fleet.{position.site.id}.{position.offer.id}.*racks"
 
 
-def behind_term(inputs: Inputs, data: Instance, row: Key, column: Key) -> Iterator[str]:
-    """Names of the numbers that a coefficient of a row is proportional to."""
+HOLDING = ("online", "offer_max", "budget", "allotment", "allotment_share", "standby")  # rules whose rows have racks held
+
+
+def bound_parts(inputs: Inputs, data: Instance, program: Program, i: int, worth: float) -> Iterator[tuple[str, float]]:
+    """(number, worth × its part of a right side): the bound as stated, and the racks that already run.
+
+    A delay moves power in time: nothing is proportional to it.
+    """
+    row = program.rows[i]
+    there = 0.0
+    if row[0] in HOLDING:
+        for j in range(program.starts[i], program.starts[i + 1]):
+            kind, *key = program.columns[program.indices[j]]
+            fleet = data.positions[int(str(key[0]))].fleet[int(str(key[1]))] if kind == "taken" else 0.0
+            if fleet:
+                part = -program.coefficients[j] * fleet
+                there += part
+                yield fleet_number(data, int(str(key[0]))), worth * part
+                terms = behind_term(inputs, data, row, program.columns[program.indices[j]])
+                yield from ((name, worth * part * share) for name, share in terms)
+    if row[0] in ("online", "standby"):  # where nothing may be added the racks of the fleet are all that is held
+        p = int(str(row[1 if row[0] == "online" else 2]))
+        yield fleet_number(data, p), worth * (program.rhs[i] - there)
+        return
+    yield from ((name, worth * program.stated[i]) for name in behind_bound(data, row) if not name.endswith(".delay"))
+
+
+def fleet_number(data: Instance, p: int) -> str:
+    """The racks of a position that already run."""
+    position = data.positions[p]
+    return f"fleet.{position.site.id}.{position.offer.id}.*racks"
+
+
+def behind_term(inputs: Inputs, data: Instance, row: Key, column: Key) -> Iterator[tuple[str, float]]:
+    """(number, share): the numbers that a coefficient of a row, or a share of it, is proportional to."""
     rule = str(row[0])
     kind, *key = column
+    names: Iterable[str] = ()
     if rule in RATED and kind in ("online", "run", "taken", "added", "shipped", "standby"):
-        yield from power_numbers(*_where(data, kind, key))
+        names = power_numbers(*_where(data, kind, key))
+    elif rule == "supply_total" and kind in ("taken", "added", "shipped"):
+        names = power_numbers(*_where(data, kind, key))[:1]  # of the racks alone
     elif rule in ("demand", "resilience") and kind in ("use", "rescue"):
         w, k = (int(key[0]), int(key[1])) if kind == "use" else (int(key[1]), int(key[2]))
-        yield from throughput_numbers(inputs, w, data.classes[k].accelerator)
-    elif rule in ("budget", "allotment", "allotment_share") and kind in ("online", "taken", "added"):
-        position = data.positions[int(key[0])]
-        yield from (f"offer.{position.offer.id}.*price", f"accelerator.{position.accelerator.id}.*chips_per_rack")
+        names = throughput_numbers(inputs, w, data.classes[k].accelerator)
+    elif rule in MONEY and kind in ("online", "run", "taken", "added", "first_paid"):
+        yield from money_numbers(data, rule, kind, int(key[0]), int(key[1]))
     elif rule in ("carbon", "energy_balance") and kind in ("online", "run"):
-        yield from energy_numbers(data, int(key[0]))
+        names = energy_numbers(data, int(key[0]))
         if rule == "carbon":
-            yield f"grid.{data.positions[int(key[0])].site.grid}.*carbon"
+            names = (*names, f"grid.{data.positions[int(key[0])].site.grid}.*carbon")
     elif rule == "offer_max":
-        yield f"accelerator.{data.positions[int(key[0])].accelerator.id}.*chips_per_rack"
+        names = (f"accelerator.{data.positions[int(key[0])].accelerator.id}.*chips_per_rack",)
+    yield from ((name, 1.0) for name in names)
+
+
+def money_numbers(data: Instance, rule: str, kind: str, p: int, t: int) -> Iterator[tuple[str, float]]:
+    """(number, share): what a rack costs in a budget or for a contract is rent, energy and, in a budget, capital."""
+    position = data.positions[p]
+    whole = {"online": data.online_cost, "run": data.online_cost, "first_paid": data.capital}.get(kind, data.held_cost)[p][t]
+    rented = data.rent[p][t] if (kind == "online") == position.on_demand and kind not in ("run", "first_paid") else 0.0
+    capital = data.capital[p][t] if kind in ("taken", "added") and rule == "budget" and not data.cash_price else 0.0
+    if rule != "budget" or data.cash_price:
+        whole -= data.capital[p][t] if kind in ("taken", "added") else 0.0
+    if kind == "first_paid":
+        yield offer_number(data, p, "capex"), 1.0
+    elif kind == "run" or whole > 0:
+        rented, capital = (0.0, 0.0) if kind == "run" else (rented / whole, capital / whole)
+        yield from ((name, rented) for name in (offer_number(data, p, "price"), _chips(position.accelerator.id)) if rented)
+        if capital:
+            yield offer_number(data, p, "capex"), capital
+        energy = 1.0 - rented - capital
+        if energy > 1e-12:
+            yield from ((name, energy) for name in (f"grid.{position.site.grid}.*price", *energy_numbers(data, p)))
+
+
+def offer_number(data: Instance, p: int, name: str) -> str:
+    """A number of the tranche of an offer that a position stands for."""
+    offer = data.positions[p].offer
+    return f"offer.{offer.id}.*{offer.from_}.{name}" if offer.from_ else f"offer.{offer.id}.{name}"
+
+
+def _chips(accelerator: str) -> str:
+    return f"accelerator.{accelerator}.*chips_per_rack"
 
 
 def _where(data: Instance, kind: str, key: Sequence[object]) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from planner.formulation import Model
 from planner.inputs import Inputs
-from planner.limits import FAMILIES, Limit, bearing, objective_unit, row_name
+from planner.limits import FAMILIES, POWER_OF_SITE, Limit, bearing, objective_unit, row_name
 from planner.probe import Answer, Probe
 from planner.ranging import direction, written_twice
 from planner.reasons.behind import Numbers, Written, behind_bound, period_of
@@ -102,9 +102,9 @@ def _steps(groups: Iterable[list[Limit]]) -> dict[str, float]:
 
 
 def _tried(model: Model, probe: Probe, base: Answer, rows: list[Limit], stated: float, size: float) -> Binding:
-    """A limit moved in all its rows from the first that binds on, by `stated` in its unit."""
+    """A limit moved in all its rows, those that do not bind too, as one who changes the number would; by `stated` in its unit."""
     program, first = model.program, rows[0]
-    mine = [i for i in range(first.row, len(program.rows)) if program.rows[i][0] == first.rule and _same(model, i, first)]
+    mine = [i for i in range(len(program.rows)) if _same(model, i, first)]
     scale, sign = FAMILIES[first.rule].scale, -program.senses[first.row]  # more room: a higher ceiling, a lower floor
     step = stated / scale
 
@@ -137,8 +137,8 @@ def _share(rows: list[Limit]) -> Binding:
 
 def _binding(rows: list[Limit], **worths: Any) -> Binding:
     first = rows[0]
-    when = (first.period, rows[-1].period, len(rows))
-    return Binding(first.rule, first.subject, *when, first.limit, rows[-1].limit, first.unit, **worths)
+    (rule, subject), periods = first.number, len({x.when for x in rows})
+    return Binding(rule, subject, first.period, rows[-1].period, periods, first.limit, rows[-1].limit, first.unit, **worths)
 
 
 def step_of(limit: float) -> float:
@@ -147,8 +147,11 @@ def step_of(limit: float) -> float:
 
 
 def _same(model: Model, row: int, limit: Limit) -> bool:
+    """Whether a row holds the number of a limit."""
     rule, *key = model.program.rows[row]
-    return row_name(model, rule, key)[0] == limit.subject
+    if limit.rule in POWER_OF_SITE:
+        return rule in POWER_OF_SITE and key[POWER_OF_SITE[rule]] == limit.subject
+    return rule == limit.rule and row_name(model, rule, key)[0] == limit.subject
 
 
 def _written(model: Model, numbers: Numbers, limit: Limit) -> tuple[Written, ...]:
@@ -163,6 +166,6 @@ def _twins(model: Model, limits: Sequence[Limit]) -> dict[tuple[str, str], tuple
     found: dict[tuple[str, str], dict[str, None]] = {}
     for rows in written_twice(model.program, list(at)):
         for i in rows:
-            others = {rule_name(at[j].rule, at[j].subject): None for j in rows if j != i}
-            found.setdefault((at[i].rule, at[i].subject), {}).update(others)
-    return {key: tuple(names) for key, names in found.items()}
+            others = {rule_name(*at[j].number): None for j in rows if at[j].number != at[i].number}
+            found.setdefault(at[i].number, {}).update(others)
+    return {key: tuple(names) for key, names in found.items() if names}
