@@ -107,8 +107,10 @@ def compare(
     from planner import compare as room
     from planner.answer import plan as answer
     from planner.answer import screen
-    from planner.folder import csv_text, write_file
+    from planner.folder import check_beside, csv_text, write_file
 
+    if output:
+        check_beside(output)
     found = room.distinct([_compared(name, set_ or [], quiet) for name in plans])
     if all(plan.status == "infeasible" for plan in found):
         raise typer.Exit(3)
@@ -163,13 +165,12 @@ def verify(
         found = {"passed": verdict.passed, "status": verdict.status, "audit": planning.audit_data(verdict.audit)}
         claim = verdict.claim
         proof = {"certificate": {"proved": claim.proved, "gap": claim.gap, "what": claim.what}} if claim else {}
-        print_json(found | {"changed": verdict.changed, "same_inputs": not verdict.foreign} | proof)
+        seen = {"changed": verdict.changed, "untrue": verdict.untrue, "same_inputs": not verdict.foreign}
+        print_json(found | seen | proof)
     elif verdict.passed:
         print(verdict.line)
     if not verdict.passed:
-        changed = [f"  {name} is not the file that was written" for name in verdict.changed]
-        lines = [*changed, *planning.failures(verdict.audit, 20), *planning.unproved_claim(verdict)]
-        raise VerificationFailed("\n".join([f"{folder}: verification failed", *lines]))
+        raise VerificationFailed("\n".join([f"{folder}: verification failed", *verdict.faults]))
 
 
 @app.command()

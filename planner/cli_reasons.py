@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -48,6 +48,7 @@ def explain(
     from planner.answer import screen
     from planner.reasons import answers as reasons
 
+    _may_write(output)
     name, overrides = planning.recall(Path(target)) if Path(target).is_dir() else (target, [])
     with busy(f"solving {target}", quiet):
         result = planning.plan_scenario(name, [*overrides, *(set_ or [])], locks=lock or [])
@@ -68,6 +69,14 @@ def explain(
     out.print()
     answer_explain.show(found, out)
     _files(output, found.tables)
+
+
+def _may_write(folder: Path | None) -> None:
+    """InputFault if the tables cannot be put there."""
+    from planner.folder import check_beside
+
+    if folder:
+        check_beside(folder)
 
 
 def _write(folder: Path | None, tables: Sequence[Table]) -> None:
@@ -96,13 +105,15 @@ def mixes(
     from planner.answer import mixes as answer_mixes
     from planner.answer import screen
 
+    _may_write(output)
     inputs, _ = planning.prepare(scenario, set_ or [])
     try:
         share = units.number(within)
     except units.UnitError as error:
         raise InputFault.one(f"--within: {error.what}", error.fix) from None
-    with busy(f"looking around the optimum of {scenario}", quiet):
-        found = room.mixes(inputs, share, count)
+    printed_only = output is None and not as_json
+    with busy(f"looking around the optimum of {scenario}", quiet) as tell:
+        found = room.mixes(inputs, share, count, tell, (of,) if printed_only else get_args(Of))
     if found.status == "infeasible":
         end_infeasible(planning.plan_scenario(scenario, set_ or []), as_json)
     if found.status == "unbounded":
@@ -115,12 +126,19 @@ def mixes(
     _files(output, found.tables())
 
 
+MEASURED = "cost, spend, peak_power, energy, carbon, unserved, largest_share, demand_scale"
+
+
+def _measures(incomplete: str) -> list[str]:
+    return [name for name in MEASURED.split(", ") if name.startswith(incomplete)]
+
+
 @app.command()
 @guarded
 def frontier(
     scenario: Scenario,
-    x: Annotated[str, typer.Option("--x", help="What is limited, from plenty to the least that can be.")] = "peak_power",
-    y: Annotated[str, typer.Option("--y", help="What is then made as good as it can be.")] = "cost",
+    x: Annotated[str, typer.Option("--x", help=f"What is limited: {MEASURED}.", autocompletion=_measures)] = "peak_power",
+    y: Annotated[str, typer.Option("--y", help="What is then as good as it can be.", autocompletion=_measures)] = "cost",
     points: Annotated[int, typer.Option("--points", min=2, help="Evenly spaced points beside the kinks.")] = 20,
     kinks: Annotated[int, typer.Option("--kinks", min=0, help="Questions at most to find kinks; 0: even points only.")] = 2000,
     set_: Overrides = None,
@@ -134,9 +152,12 @@ def frontier(
     from planner.answer import frontier as answer_frontier
     from planner.answer import screen
 
+    _may_write(output)
     inputs, _ = planning.prepare(scenario, set_ or [])
-    with busy(f"walking along {x} of {scenario}", quiet):
-        found = room.frontier(inputs, x, y, points, kinks)
+    with busy(f"walking along {x} of {scenario}", quiet) as tell:
+        found = room.frontier(
+            inputs, x, y, points, kinks, progress=lambda asked, gap: tell(f"{asked} questions, open gap {gap:.1e}")
+        )
     if not found.points:
         end_infeasible(planning.plan_scenario(scenario, set_ or []), as_json)
     _write(output, found.tables())

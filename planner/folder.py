@@ -120,6 +120,19 @@ def check_target(folder: Path) -> None:
         raise InputFault.one(f"cannot be written ({nearest} does not allow it)", "give another -o", where)
 
 
+def check_beside(folder: Path) -> None:
+    """InputFault if tables that belong to no plan cannot be put into `folder`: said before the work.
+
+    A plan folder holds what its manifest lists and nothing else, so nothing is added to one.
+    """
+    where, final = Location(str(folder)), folder.resolve()
+    if final.exists() and not final.is_dir():
+        raise InputFault.one("is a file, not a folder", "give another -o", where)
+    if (final / MANIFEST).exists():
+        what = "is a plan folder; with other tables in it, `planner verify` would no longer know it"
+        raise InputFault.one(what, f"give a folder of its own: -o {folder}-reasons", where)
+
+
 def _not_ours(folder: Path) -> str:
     """The first thing in a folder that no plan of ours put there."""
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith(LITTER))
@@ -247,11 +260,27 @@ def read_tables(folder: Path) -> tuple[dict[str, Any], dict[str, list[dict[str, 
     try:
         plan = json.loads(manifest.read_text("utf-8"))
         found = [*folder.glob("*.csv"), *folder.glob("datapackage.json"), *folder.glob(CERTIFICATE)]
-        raw = {path.name: path.read_bytes() for path in sorted(found)}
+        raw = {path.name: path.read_bytes() for path in sorted(found) if path.is_file()}  # a pipe would be read for ever
         texts = {name.removesuffix(".csv"): data.decode("utf-8") for name, data in raw.items() if name.endswith(".csv")}
         tables = {name: list(csv.DictReader(io.StringIO(text, newline=""))) for name, text in texts.items()}
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
         raise InputFault.one(f"cannot be read: {error}", "the folder is damaged; solve again", where) from None
-    if not isinstance(plan, dict) or not all(isinstance(plan.get(key), dict) for key in ("totals", "tables", "inputs")):
-        raise InputFault.one("plan.json holds no plan", "the folder is damaged; solve again", where)
+    if wrong := _no_plan(plan):
+        raise InputFault.one(f"plan.json holds no plan: {wrong}", "the folder is damaged; solve again", where)
     return plan, tables, raw
+
+
+def _no_plan(plan: Any) -> str:
+    """What keeps a value read from JSON from being the manifest of a plan, as far as its readers rely on it; empty if nothing."""
+    if not isinstance(plan, dict):
+        return "it is no object"
+    for key, kind, what in (("totals", (int, float), "numbers"), ("tables", str, "texts"), ("inputs", str, "texts")):
+        part = plan.get(key)
+        if not isinstance(part, dict) or not all(isinstance(value, kind) for value in part.values()):
+            return f"`{key}` must be {what} by name"
+    if not all(abs(value) <= sys.float_info.max for value in plan["totals"].values()):  # NaN is not either
+        return "`totals` must be finite"
+    overrides = plan.get("set", [])
+    if not isinstance(overrides, list) or not all(isinstance(item, str) for item in overrides):
+        return "`set` must be a list of texts"
+    return ""

@@ -10,7 +10,7 @@ import hashlib
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from planner.proof.certificate import Claim
     from planner.solve import Solution
     from planner.table import Table
+
+
+TABLES = ("mix", "allocation", "fleet", "demand", "cost", "power", "contracts", "constraints", "sources")  # of every plan
 
 
 @dataclass
@@ -120,9 +123,7 @@ def outline(name: str, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], l
     }, warnings
 
 
-def plan_scenario(
-    name: str, overrides: Sequence[str] = (), timings: Timings | None = None, locks: Sequence[str] = ()
-) -> Result:
+def plan_scenario(name: str, overrides: Sequence[str] = (), timings: Timings | None = None, locks: Sequence[str] = ()) -> Result:
     """The answer to a scenario, audited. A plan that fails its audit is kept in the result with `audit.passed` False.
 
     `locks` name what cannot move where nothing fits. InputFault for a name that means nothing.
@@ -230,7 +231,7 @@ def manifest(result: Result, folder: Path) -> dict[str, Any]:
         "status": result.status,
         "objective": {"name": inputs.scenario.objective.name, "value": _objective_value(result)},
         "totals": result.totals,
-        "horizon": [str(inputs.horizon[0].first), str(inputs.horizon[-1].last), inputs.scenario.horizon.step],
+        "horizon": _span(inputs),
         "scenario": scenario_reference(inputs, folder),
         "set": list(result.overrides),
         "options": inputs.scenario.solve.model_dump(mode="json"),
@@ -246,6 +247,11 @@ def manifest(result: Result, folder: Path) -> dict[str, Any]:
         "versions": versions(),
         "timings": {stage: round(seconds, 4) for stage, seconds in result.timings.seconds.items()},
     }
+
+
+def _span(inputs: Inputs) -> list[str]:
+    """First day, last day and step of the horizon."""
+    return [str(inputs.horizon[0].first), str(inputs.horizon[-1].last), inputs.scenario.horizon.step]
 
 
 def _objective_value(result: Result) -> float | None:
@@ -310,7 +316,7 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `planner verify` found. `claim` is what the certificate proves, if that was asked for."""
+    """What `planner verify` found. `claim` is what the certificate proves, if that was asked for or is all that there is."""
 
     folder: str
     status: str
@@ -318,47 +324,97 @@ class Verdict:
     changed: tuple[str, ...]  # files that are not the ones that were written
     foreign: bool  # judged by inputs that are not those it was made from (--scenario)
     claim: Claim | None = None
+    untrue: tuple[str, ...] = ()  # what plan.json says that its inputs and tables do not
 
     @property
     def passed(self) -> bool:
-        return self.audit.passed and not self.changed and (self.claim is None or self.claim.stands)
+        return self.audit.passed and not self.changed and not self.untrue and (self.claim is None or self.claim.stands)
 
     @property
     def line(self) -> str:
         """What a verdict that passed comes to, in one line."""
+        if self.status == "infeasible" and self.claim is not None:
+            return f"{self.folder}: {self.claim.what}"
         checks = f"verified, {self.audit.checked:,} checks passed"
-        if self.status == "infeasible":
-            checks = "there is no plan to check: nothing fits"
-            return f"{self.folder}: {self.claim.what if self.claim else f'{checks}; --exact proves it'}"
         if self.claim is not None:
             return f"{self.folder}: {checks}; {self.claim.what}"
         note = "" if self.status == "optimal" else f" (status {self.status}: feasible, not proved best)"
         return f"{self.folder}: {checks}{note}"
 
+    @property
+    def faults(self) -> list[str]:
+        """What failed, a line each."""
+        changed = [f"  {name} is not the file that was written" for name in self.changed]
+        return [*changed, *failures(self.audit, 20), *(f"  {what}" for what in self.untrue), *unproved_claim(self)]
+
 
 def verify(folder: Path, scenario: str | None = None, exact: bool = False) -> Verdict:
     """Recomputes a plan folder from its inputs without a solver, and proves its optimum anew if `exact`.
 
-    InputFault if folder or inputs are not what they were.
+    Where nothing fits there is nothing to recompute, so that it is proved in any case. InputFault if folder or inputs are not
+    what they were.
     """
     from planner.audit import Audit, audit
     from planner.folder import CERTIFICATE, read_tables
 
     manifest, tables, raw = read_tables(folder)
     name = scenario or _scenario_name(str(manifest.get("scenario", "")), folder)
-    overrides = manifest.get("set", [])
-    inputs, _ = prepare(name, [str(item) for item in overrides] if isinstance(overrides, list) else [])
+    inputs, _ = prepare(name, manifest.get("set", []))
     if scenario is None:
         _same_inputs(inputs, manifest, folder)
     foreign = sorted(manifest["inputs"].values()) != sorted(source.sha256 for source in inputs.files)
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in raw.items()}
     names = {*hashes, *manifest["tables"]}
     changed = tuple(sorted(name for name in names if hashes.get(name) != manifest["tables"].get(name)))
-    claimed = {k: float(v) for k, v in manifest["totals"].items() if isinstance(v, (int, float))}
-    status = str(manifest.get("status"))
-    found = Audit(True, 0, (), {}, 0.0) if status == "infeasible" and not tables else audit(inputs, tables, claimed)
-    claim = _prove_again(inputs, raw.get(CERTIFICATE, b""), manifest, found.totals) if exact else None
-    return Verdict(str(folder), status, found, changed, foreign, claim)
+    status, empty = str(manifest.get("status")), manifest.get("status") == "infeasible" and not tables
+    found = Audit(True, 0, (), {}, 0.0) if empty else audit(inputs, tables, manifest["totals"])
+    untrue = [] if empty else _unlike(inputs, tables, foreign)
+    untrue += [f"plan.json: {what}" for what in _untrue(manifest, inputs, tables, found, scenario is None)]
+    claim = _prove_again(inputs, raw.get(CERTIFICATE, b""), manifest, found.totals) if exact or empty else None
+    return Verdict(str(folder), status, found, changed, foreign, claim, tuple(untrue))
+
+
+def _unlike(inputs: Inputs, tables: Mapping[str, list[dict[str, str]]], foreign: bool) -> list[str]:
+    """Tables that the audit does not know: which are not there, and sources.csv where it is not that of the inputs."""
+    from planner import provenance
+    from planner.folder import csv_text
+
+    if gone := [f"{name}.csv" for name in TABLES if name not in tables]:
+        return [f"{', '.join(gone)}: not there"]
+    due = rows_of({"sources": csv_text(provenance.sources(inputs))})["sources"]
+    apart = {"file": ""}  # named as seen from where one stands
+    same = [row | apart for row in tables["sources"]] == [row | apart for row in due]
+    return [] if same or foreign else ["sources.csv does not hold the numbers of the inputs"]
+
+
+def _untrue(manifest: Mapping[str, Any], inputs: Inputs, tables: Mapping[str, object], found: Audit, own: bool) -> Iterator[str]:
+    """What plan.json says that the inputs and tables do not, beside what the audit judges; `own`: inputs found by themselves."""
+    from planner.audit.evidence import Judge
+    from planner.audit.totals import TOTAL_UNITS
+    from planner.proof.certificate import TOTALS, objective_told
+
+    status, told = manifest.get("status"), manifest.get("objective")
+    objective: dict[str, Any] = told if isinstance(told, dict) else {}
+    if status not in ("optimal", "stopped", "infeasible"):
+        yield "the status is none of a plan"
+    if status == "infeasible" and tables:
+        yield "it says that nothing fits, and there are tables of a plan"
+    if own and manifest.get("name") != (inputs.scenario.name or inputs.name):
+        yield "the name is not that of the scenario"
+    if manifest.get("horizon") != _span(inputs):
+        yield "the horizon is not that of the scenario"
+    if objective.get("name") != inputs.scenario.objective.name:
+        yield "the objective is not that of the scenario"
+    if status == "infeasible":
+        if objective.get("value") is not None or manifest["totals"]:
+            yield "it says that nothing fits, and what it would cost"
+        return
+    if odd := sorted(found.totals.keys() ^ manifest["totals"].keys()):
+        yield f"the totals are not those of a plan: {', '.join(odd)}"
+    key, value = TOTALS[inputs.scenario.objective.name], objective_told(manifest)
+    total = found.totals.get(key, float("nan"))
+    if value is None or not Judge(1e-6).equal("totals", key, "", value, total, TOTAL_UNITS[key]).ok:
+        yield f"the objective is {value}, the tables come to {total:.15g}"
 
 
 def _prove_again(inputs: Inputs, text: bytes, manifest: dict[str, Any], totals: dict[str, float]) -> Claim:
@@ -376,7 +432,7 @@ def recall(folder: Path) -> tuple[str, list[str]]:
     manifest, _, _ = read_tables(folder)
     reference = str(manifest.get("scenario", ""))
     name = reference.removeprefix("bundled:") if reference.startswith("bundled:") else _scenario_name(reference, folder)
-    overrides = [str(item) for item in manifest.get("set", [])]
+    overrides = list(manifest.get("set", []))
     _same_inputs(prepare(name, overrides)[0], manifest, folder)
     return name, overrides
 

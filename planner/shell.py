@@ -13,6 +13,7 @@ STARTED = time.perf_counter()
 import functools  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
+import threading  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 from typing import TYPE_CHECKING, Annotated, Any  # noqa: E402
@@ -113,10 +114,10 @@ def _options(
 
 
 @contextmanager
-def busy(text: str, quiet: bool) -> Iterator[None]:
-    """A line with a clock on a terminal while something takes long."""
+def busy(text: str, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A line with a clock on a terminal while something takes long; what it yields says what it is at."""
     if quiet or not sys.stderr.isatty():
-        yield
+        yield lambda _: None
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -124,8 +125,8 @@ def busy(text: str, quiet: bool) -> Iterator[None]:
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        bar.add_task(text, total=None)
-        yield
+        task = bar.add_task(text, total=None)
+        yield lambda at: bar.update(task, description=f"{text}: {at}")
 
 
 def end_infeasible(result: Result, as_json: bool) -> None:
@@ -154,4 +155,11 @@ def main() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that knows no `·` still gets its answer
-    app(prog_name="planner")
+    try:
+        app(prog_name="planner")
+    except SystemExit as end:
+        if end.code == 130 and threading.active_count() > 1:  # a solver that still runs would abort the process as it ends
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(130)
+        raise

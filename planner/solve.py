@@ -96,15 +96,11 @@ def _run(
 
 
 def run(engine: Any) -> None:
-    """Runs the engine in a thread of its own, so that Ctrl-C is answered at once: HiGHS looks up only now and then."""
+    """Runs the engine in a thread of its own, so that Ctrl-C is answered at once; the thread then ends with the process."""
     thread = threading.Thread(target=engine.run, daemon=True)
     thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(0.05)
-    except KeyboardInterrupt:
-        engine.cancelSolve()  # the thread ends at its next look, or with the process
-        raise
+    while thread.is_alive():
+        thread.join(0.05)
 
 
 def _proved(engine: Any) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from planner.measures import MEASURES
 from tests.command import planner
 
 TIGHT = ["--set", "limits.fleet_power='70 MW'"]  # classroom needs 80 MW
@@ -125,3 +127,7 @@ def test_what_cannot_be_asked(arguments: list[str], said: str) -> None:
 def test_alternatives_where_nothing_fits(command: str) -> None:
     done = planner(command, "classroom", *TIGHT)
     assert done.code == 3 and "infeasible, no plan keeps all limits" in done.out
+
+
+def test_the_measures_of_the_help_are_those_there_are() -> None:
+    assert set(MEASURES) <= set(re.findall(r"\w+", planner("frontier", "--help").out))

@@ -22,6 +22,7 @@ from planner.audit import audit
 from planner.basis import Basis
 from planner.folder import csv_text, write
 from planner.proof import certificate, exact
+from planner.proof.elimination import Overlong, total
 from planner.proof.exact import Record, bound, certify, check, farkas, make_record, refutes, short
 from planner.reading import bundled_scenarios
 from planner.scenario import Solve
@@ -91,6 +92,12 @@ def test_any_basis_leads_to_the_optimum(basis: str) -> None:
     assert found.y == (F(-2), F(0), F(-1, 3))
     assert found.basis == Basis("BB", "NBN")
     assert (found.pivots == 0) == (basis in ("BB NBN",))
+
+
+def test_a_column_that_must_stay_at_zero() -> None:
+    made = record([-1], [({0: 1}, AT_MOST, 5)], [0])
+    assert check(made, [F(1)], [F(0)]).violated == "column 0 is 1 above its bound"
+    assert check(made, [F(0)], [F(0)]).optimal
 
 
 def test_upper_bounds_count_in_the_bound() -> None:
@@ -393,6 +400,13 @@ def test_the_certificate_is_for_the_objective_that_was_asked_for() -> None:
     assert (found["proved"], found["exact"]) == (True, "1.25")
 
 
+def test_the_largest_scale_is_proved_as_such() -> None:
+    """10 racks of 0.125 MW serve the demand, the cap allows 20: the scale is 2, though the programme minimises its negative."""
+    result = plan(scenario(objective='[objective]\nmaximize = "demand_scale"', limits='[limits]\nfleet_power = "2.5 MW"'))
+    found = planning.certificate(result)
+    assert (found["proved"], found["exact"]) == (True, "2")
+
+
 def test_whole_racks_get_a_proved_bound() -> None:
     """10.05 racks are needed, so 11 whole ones: at most 0.95 of 11 from the best, since the relaxation knows no better."""
     text = scenario(workload='[[workload]]\nid = "w"\nkind = "training"\ndemand = "201 h100e"\n')
@@ -426,11 +440,10 @@ def test_infeasible_by_its_multipliers(tmp_path: Path) -> None:
     assert manifest["status"] == "infeasible"
     assert manifest["objective"]["value"] is None
     assert manifest["conflict"]
-    plain, proved = planning.verify(tmp_path / "plan"), planning.verify(tmp_path / "plan", exact=True)
-    assert plain.passed
-    assert plain.line.endswith("there is no plan to check: nothing fits; --exact proves it")
-    assert proved.passed
-    assert "nothing fits: " in proved.line
+    for exactly in (False, True):  # there is nothing else to verify
+        verdict = planning.verify(tmp_path / "plan", exact=exactly)
+        assert verdict.passed
+        assert "nothing fits: " in verdict.line
 
 
 def test_what_only_tolerances_let_through_is_said() -> None:
@@ -521,13 +534,15 @@ def test_a_plan_that_is_not_the_best_is_refused_though_the_audit_passes(tmp_path
     tables += [limits.table(list(limits.limits(made, found))), provenance.sources(honest.inputs)]
     texts = {table.name: csv_text(table) for table in tables}
     assert audit(honest.inputs, planning.rows_of(texts), totals).passed
-    forged = dataclasses.replace(honest, plan=found, tables=tuple(tables), totals=totals, texts=texts)
-    write(tmp_path / "plan", planning.files(forged, tmp_path / "plan"))
-    assert planning.verify(tmp_path / "plan").passed
-    verdict = planning.verify(tmp_path / "plan", exact=True)
-    assert not verdict.passed
-    assert verdict.claim is not None
-    assert verdict.claim.what.startswith("not proved: the objective of the tables is ")
+    for objective, where in ((totals["cost_usd"] / 1e6, "plan.json"), (honest.solution.objective, "the tables")):
+        solution.objective = objective
+        forged = dataclasses.replace(honest, solution=solution, plan=found, tables=tuple(tables), totals=totals, texts=texts)
+        write(tmp_path / "plan", planning.files(forged, tmp_path / "plan"))
+        assert planning.verify(tmp_path / "plan").passed == (where == "plan.json")
+        verdict = planning.verify(tmp_path / "plan", exact=True)
+        assert not verdict.passed
+        assert verdict.claim is not None
+        assert verdict.claim.what.startswith(f"not proved: the objective of {where} is ")
 
 
 @pytest.mark.parametrize(
@@ -556,7 +571,7 @@ def test_a_certificate_that_is_gone(genuine: dict[str, dict[str, str]], tmp_path
     verdict = planning.verify(tmp_path / "plan", exact=True)
     assert not verdict.passed
     assert verdict.changed == ("certificate.json",)
-    assert planning.unproved_claim(verdict) == ["  not proved: certificate.json holds no basis"]
+    assert planning.unproved_claim(verdict) == ["  not proved: certificate.json holds no proof"]
 
 
 def test_other_letters_are_only_another_proposal(genuine: dict[str, dict[str, str]], tmp_path: Path) -> None:
@@ -572,7 +587,7 @@ def test_more_pivots_than_are_allowed_prove_nothing(
     genuine: dict[str, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(json.loads(genuine["optimal"]["certificate.json"])["columns"])
-    monkeypatch.setattr(certificate, "certify", lambda made, basis: certify(made, basis, most=2))
+    monkeypatch.setattr(certificate, "certify", lambda made, basis, most: certify(made, basis, most=2))
     verdict = _forged(tmp_path / "plan", genuine["optimal"], certificate=lambda data: data.update(columns="L" * size))
     assert not verdict.passed
     assert "2 exact pivots did not mend the basis" in planning.unproved_claim(verdict)[0]
@@ -616,6 +631,35 @@ def test_forged_multipliers_are_refused(genuine: dict[str, dict[str, str]], tmp_
             left[program.indices[k]] += y * Fraction(f"{program.coefficients[k]:.15g}")
     assert all(a <= 0 for a in left)
     assert right > 0
+
+
+@pytest.mark.parametrize("text", ["1e999999999/1", "1/1e999999999", "9" * 1_000_000 + "/1", "1/0", "nan/1", "1", "", "1/-1"])
+def test_multipliers_that_would_take_for_ever(genuine: dict[str, dict[str, str]], tmp_path: Path, text: str) -> None:
+    """A thousand million digits are not worked out: what is no fraction of ours is no proof."""
+
+    def forge(data: dict[str, Any]) -> None:
+        data["multipliers"] = dict.fromkeys(data["multipliers"], text)
+
+    verdict = _forged(tmp_path / "plan", genuine["infeasible"], certificate=forge)
+    assert planning.unproved_claim(verdict) == ["  not proved: certificate.json holds no proof"]
+
+
+def test_a_sum_is_given_up_as_soon_as_it_is_too_long() -> None:
+    """Denominators without a common factor: not at the end, when it would have taken for ever."""
+    with pytest.raises(Overlong):
+        total((1, Fraction(1, prime**30_000)) for prime in (2, 3, 5, 7, 11))
+
+
+def test_the_optimum_of_a_relaxation_is_none_of_whole_racks(genuine: dict[str, dict[str, str]], tmp_path: Path) -> None:
+    """A bound that is called the optimum stays a bound."""
+    verdict = _forged(tmp_path / "plan", genuine["bound"], certificate=lambda data: data.update(kind="optimum"))
+    assert verdict.claim is not None
+    assert verdict.claim.what.startswith("at most ")
+
+
+def test_a_plan_that_is_said_to_be_proved_must_be(genuine: dict[str, dict[str, str]], tmp_path: Path) -> None:
+    verdict = _forged(tmp_path / "plan", genuine["bound"], plan=lambda data: data["certificate"].update(proved=True))
+    assert not verdict.passed
 
 
 def test_a_feasible_scenario_called_infeasible(genuine: dict[str, dict[str, str]], tmp_path: Path) -> None:

@@ -227,6 +227,20 @@ def test_what_is_not_a_plan_is_left_alone(tmp_path: Path, make: Any, what: str) 
     assert done.code == 1 and str(path) in done.err and done.out == ""
 
 
+@pytest.mark.parametrize("command", [["explain", "classroom"], ["mixes", "classroom"], ["frontier", "classroom"], ["compare"]])
+def test_nothing_is_added_to_a_plan_folder(tmp_path: Path, command: list[str]) -> None:
+    """Tables of other commands would make of a plan one that is not what was written."""
+    plan, file = tmp_path / "plan", tmp_path / "file"
+    folder.write(plan, files(OLD))
+    file.touch()
+    more = [plan, plan] if command == ["compare"] else []
+    done = planner(*command, *more, "-q", "-o", plan)
+    assert (done.code, done.out) == (1, "") and f"{plan}: is a plan folder; " in done.err
+    done = planner(*command, *more, "-q", "-o", file)
+    assert (done.code, done.out) == (1, "") and f"{file}: is a file, not a folder" in done.err
+    assert content(plan) == files(OLD) and {path.name for path in tmp_path.iterdir()} == {"plan", "file"}
+
+
 def test_what_a_desktop_leaves_is_no_obstacle(tmp_path: Path) -> None:
     folder.write(tmp_path / "x", files(OLD))
     (tmp_path / "x" / ".DS_Store").write_text("")
@@ -255,8 +269,9 @@ def test_a_folder_without_rights(tmp_path: Path) -> None:
     locked.chmod(0o555)
     code = f"from pathlib import Path; from planner import folder; folder.check_target(Path({str(locked / 'plan')!r}))"
     if os.geteuid() == 0:
-        for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-            path.chmod(0o755)
+        for path in (tmp_path, *tmp_path.parents):
+            if path.name.startswith(("pytest-", "popen-", "test_")):
+                path.chmod(0o755)
         code = "import os; os.setuid(65534)\n" + code
         code = "import planner.folder\n" + code
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), cwd="/", check=False)

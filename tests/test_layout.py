@@ -88,6 +88,7 @@ LAYERS = {
     "library": "",
     "planning": "highspy numpy",
     "alternatives.intervals": "highspy numpy",
+    "alternatives.whole": "numpy",
     "alternatives.candidates": "numpy",
     "alternatives.mixes": "",
     "alternatives.curve": "",

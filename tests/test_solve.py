@@ -19,6 +19,7 @@ from planner import planning, solve
 from planner.errors import InputFault, Stopped
 from planner.scenario import Solve
 from planner.solve import duality_gap
+from tests.command import python
 from tests.small import least, model, plan, scenario, value, worth
 from tests.test_oracle import OFFER, OTHER, RACK_YEAR, UNSERVED, WORKLOAD
 from tests.worlds import world
@@ -237,6 +238,25 @@ def model_or_none(seed: int) -> solve.Model | None:
 
 
 # --- Ctrl-C -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_during_the_simplex_method_is_130(tmp_path: Path) -> None:
+    """A solver that is still at work must not abort the process as it ends."""
+    code = """
+import os, signal, sys, threading, time
+from planner import cli, solve
+def interrupt():
+    while not any(thread.name.endswith("(run)") for thread in threading.enumerate()):
+        time.sleep(0.01)
+    time.sleep(1)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+sys.argv = ["planner", "solve", "azure-loss", "-q"]
+cli.main()
+"""
+    done = python(code)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted; nothing was changed\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")

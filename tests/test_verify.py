@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -119,6 +120,95 @@ def test_files_that_are_gone_added_or_changed(home: Path) -> None:
     assert done.code == 5 and "sources.csv is not the file that was written" in done.err
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("status", "best", "the status is none of a plan"),
+        ("status", None, "the status is none of a plan"),
+        ("status", "infeasible", "it says that nothing fits, and there are tables of a plan"),
+        ("name", "Another", "the name is not that of the scenario"),
+        ("horizon", ["2025-01-01", "2029-12-31", "year"], "the horizon is not that of the scenario"),
+        ("objective", {"name": "carbon", "value": 1.0}, "the objective is not that of the scenario"),
+        ("objective", {"name": "cost", "value": 1.0}, "the objective is 1.0, the tables come to "),
+        ("objective", {"name": "cost", "value": 10**400}, "the objective is None, the tables come to "),
+        ("objective", [], "the objective is not that of the scenario"),
+        ("totals", {}, "the totals are not those of a plan: carbon_t, cost_usd, "),
+    ],
+)
+def test_what_plan_json_says_is_judged(home: Path, key: str, value: object, said: str) -> None:
+    path = home / "plan" / "plan.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {key: value}), "utf-8")
+    done = planner("verify", home / "plan")
+    assert (done.code, done.out) == (5, "") and f"  plan.json: {said}" in done.err
+    assert f"plan.json: {said}" in json.loads(planner("verify", home / "plan", "--json").out)["untrue"][0]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("totals", {"cost_usd": float("inf")}), ("totals", {"cost_usd": float("nan")}), ("totals", {"cost_usd": 10**400}),
+        ("totals", {"cost_usd": "1"}), ("inputs", {"a": []}), ("inputs", {"a": 1}), ("tables", {"mix.csv": None}),
+        ("set", None), ("set", "limits"), ("set", [1]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["verify", "explain"])
+def test_a_manifest_of_other_kinds_is_a_fault_of_the_input(home: Path, command: str, key: str, value: object) -> None:
+    path = home / "plan" / "plan.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {key: value}), "utf-8")
+    done = planner(command, home / "plan")
+    assert (done.code, done.out) == (1, "") and f"plan.json holds no plan: `{key}` must be " in done.err
+
+
+def test_a_table_and_its_hash_gone(home: Path) -> None:
+    """Also of tables that no rule of the audit needs."""
+    for name in ("constraints.csv", "contracts.csv", "sources.csv"):
+        shutil.copytree(home / "plan", home / name)
+        (home / name / name).unlink()
+        path = home / name / "plan.json"
+        manifest = json.loads(path.read_text("utf-8"))
+        del manifest["tables"][name]
+        path.write_text(json.dumps(manifest), "utf-8")
+        done = planner("verify", home / name)
+        assert done.code == 5 and f"  {name}: not there" in done.err
+
+
+def test_sources_are_those_of_the_inputs(home: Path) -> None:
+    path = home / "plan" / "sources.csv"
+    path.write_text(path.read_text("utf-8").replace(",100,MW,", ",101,MW,"), "utf-8")
+    sign(home / "plan")
+    done = planner("verify", home / "plan")
+    assert done.code == 5 and "  sources.csv does not hold the numbers of the inputs" in done.err
+
+
+def test_that_nothing_fits_is_proved_in_any_case(home: Path) -> None:
+    """A plan whose tables are taken away is not an answer that nothing fits."""
+    plan = home / "plan"
+    assert planner("solve", home / "scenario.toml", "-q", "-o", home / "tight", "--set", "limits.fleet_power='10 MW'").code == 3
+    done = planner("verify", home / "tight")
+    assert done.code == 0 and "nothing fits: " in done.out and "in exact arithmetic" in done.out
+    manifest = json.loads((plan / "plan.json").read_text("utf-8"))
+    for path in [*plan.glob("*.csv"), plan / "datapackage.json"]:
+        path.unlink()
+    manifest |= {"status": "infeasible", "totals": {}, "objective": {"name": "cost", "value": None}}
+    manifest["tables"] = {"certificate.json": manifest["tables"]["certificate.json"]}
+    (plan / "plan.json").write_text(json.dumps(manifest), "utf-8")
+    done = planner("verify", plan)
+    assert done.code == 5 and "not proved: plan.json says infeasible, certificate.json says optimum" in done.err
+    (plan / "certificate.json").unlink()
+    (plan / "plan.json").write_text(json.dumps(manifest | {"tables": {}}), "utf-8")
+    done = planner("verify", plan)
+    assert done.code == 5 and "not proved: certificate.json holds no proof" in done.err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+@pytest.mark.parametrize("name", ["certificate.json", "mix.csv"])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(home: Path, name: str) -> None:
+    (home / "plan" / name).unlink()
+    os.mkfifo(home / "plan" / name)
+    done = process(["verify", home / "plan"])
+    assert done.returncode == 5 and f"{name} is not the file that was written" in done.stderr
+
+
 def test_a_changed_scenario_is_a_fault_of_the_input(home: Path) -> None:
     path = home / "scenario.toml"
     path.write_text(path.read_text("utf-8") + "\n# a remark\n", "utf-8")
@@ -167,7 +257,7 @@ def test_a_bundled_scenario_is_found_from_anywhere(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("manifest", [None, "", "{}", "[1]", '{"totals": 1, "tables": {}, "inputs": {}}'])
+@pytest.mark.parametrize("manifest", [None, "", "{}", "[1]", "[" * 100_000, '{"totals": 1, "tables": {}, "inputs": {}}'])
 def test_what_is_not_a_plan(tmp_path: Path, manifest: str | None) -> None:
     if manifest is not None:
         (tmp_path / "plan.json").write_text(manifest, "utf-8")

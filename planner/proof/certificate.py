@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -16,7 +17,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from planner.basis import Basis
-from planner.proof.elimination import ZERO, Overlong, Vector, total
+from planner.proof.elimination import LONGEST, ZERO, Overlong, Vector, total
 from planner.proof.exact import Certificate, Record, bound, certify, record_of, refutes, short
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ MOST_ROWS = 200_000  # beyond, the proof would take longer than people wait; the
 AGREES = Fraction(1, 10**9)  # how far a plan may be from the proved optimum to be called optimal, relative
 TIED = Fraction(2, 10**9)  # the same where ties are broken by cost, which may give up 1e-9 of the objective
 ROUNDED = Fraction(1, 10**8)  # the same for what is added up from tables, whose cells have 12 digits
+AGAIN = 100  # most pivots when a basis is proved again: it was mended before it was written, so that it needs none
+DIGITS = f"[0-9]{{1,{LONGEST // 3}}}"
+WRITTEN = re.compile(f"-?{DIGITS}/{DIGITS}")  # a multiplier: no exponent, no more digits than ours
 TOTALS = {
     "cost": "cost_usd", "peak_power": "peak_power_mw", "energy": "energy_mwh", "carbon": "carbon_t",
     "unserved": "unserved_h100e_h", "demand_scale": "demand_scale",
@@ -196,6 +200,8 @@ def _text(value: Fraction) -> str:
 
 
 def _fraction(text: str) -> Fraction:
+    if not WRITTEN.fullmatch(text):
+        raise ValueError("no fraction of ours")
     numerator, _, denominator = text.partition("/")
     return Fraction(int(Decimal(numerator)), int(Decimal(denominator)))
 
@@ -205,6 +211,8 @@ def read(text: str) -> dict[str, Any]:
     try:
         found = dict(json.loads(text))
         if found["kind"] == "infeasible":
+            if len(found["multipliers"]) > MOST_ROWS:
+                return {}
             found["multipliers"] = {int(i): _fraction(y) for i, y in found["multipliers"].items()}
         elif found["kind"] in ("optimum", "bound"):
             found["basis"] = Basis(str(found["columns"]), str(found["rows"]))
@@ -221,7 +229,7 @@ def read(text: str) -> dict[str, Any]:
 def prove_again(model: Model, proposal: Mapping[str, Any], manifest: Mapping[str, Any], totals: Mapping[str, float]) -> Claim:
     """What the proposal proves of a plan folder: its plan.json, and the totals that the audit found in its tables. No solver."""
     if not proposal:
-        return Claim(False, False, None, "not proved: certificate.json holds no basis")
+        return Claim(False, False, None, "not proved: certificate.json holds no proof")
     record = record_of(model.program, model.objective)
     claim = _again(model, record, proposal, manifest, totals)
     if proposal.get("record") != record.sha256():
@@ -243,12 +251,12 @@ def _again(
             )
         except Overlong:
             return Claim(False, False, None, "not proved: the multipliers are too long")
-    certificate = certify(record, proposal["basis"])
+    certificate = certify(record, proposal["basis"], AGAIN)
     if certificate.objective is None:
         return Claim(False, False, None, f"not proved: {certificate.what}", certificate.pivots)
     unit, own = _unit(model), proposal["kind"] == "optimum" and not any(model.program.integer)
     stated = (
-        ("plan.json", _number(manifest.get("objective")), _tolerance(model)),
+        ("plan.json", objective_told(manifest), _tolerance(model)),
         ("the tables", totals.get(TOTALS.get(model.instance.objective, "")), ROUNDED),
     )
     claims = []
@@ -266,12 +274,19 @@ def _again(
 
 
 def _as_claimed(claim: Claim, manifest: Mapping[str, Any]) -> bool:
-    """Whether a plan is as near to the best as plan.json says."""
+    """Whether a plan that is not proved the best is as near to it as plan.json says, which must not call it that either."""
     stated = manifest.get("certificate")
-    gap = stated.get("gap") if isinstance(stated, dict) else None
+    if not isinstance(stated, dict) or stated.get("proved") is not False:
+        return False
+    gap = stated.get("gap")
     return isinstance(gap, (int, float)) and claim.gap is not None and claim.gap <= gap + float(ROUNDED)
 
 
-def _number(objective: object) -> float | None:
+def objective_told(manifest: Mapping[str, Any]) -> float | None:
+    """The objective that plan.json tells, in the unit of the tables; None if it is no finite number."""
+    objective = manifest.get("objective")
     value = objective.get("value") if isinstance(objective, dict) else None
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    try:
+        return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    except OverflowError:  # a whole number beyond what a float holds
+        return None

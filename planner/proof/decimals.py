@@ -23,6 +23,7 @@ class Record:
     """min costs · x + constant over rows a · x ≤, =, ≥ b and 0 ≤ x ≤ upper.
 
     Rows are kept in whole numbers: row i and its right side are those of the programme times `scales[i]`, a power of ten.
+    A column stands at most once in a row.
     """
 
     costs: tuple[Fraction, ...]

@@ -38,8 +38,8 @@ def total(terms: Iterable[tuple[Number, Fraction]]) -> Fraction:
         if n:
             shared = gcd(bottom, d)
             top, bottom = top * (d // shared) + n * (bottom // shared), bottom // shared * d
-    if bottom.bit_length() > LONGEST:
-        raise Overlong
+            if bottom.bit_length() > LONGEST:
+                raise Overlong
     return Fraction(top, bottom) if top else ZERO
 
 
