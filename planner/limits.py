@@ -124,7 +124,7 @@ class Limit:
 def limits(model: Model, plan: Plan, ranges: Sequence[Range] = ()) -> Iterator[Limit]:
     """Every user-facing row in the order of the formulation; `ranges` of the right sides, if there are any."""
     program, data = model.program, model.instance
-    money, size = objective_unit(data)
+    money, _ = objective_unit(data)
     sums = provider_sums(plan) if data.shares else {}
     for i, (rule, *key) in enumerate(program.rows):
         family = FAMILIES.get(rule)
@@ -133,7 +133,7 @@ def limits(model: Model, plan: Plan, ranges: Sequence[Range] = ()) -> Iterator[L
         bound = program.stated[i]
         value = plan.activity[i] + bound - program.rhs[i] + _excess(plan, rule, key)
         dual = plan.duals[i] if plan.duals else None
-        worth = None if dual is None else (dual if program.senses[i] >= 0 else -dual) * size / family.scale
+        worth = None if dual is None else worth_of(model, i, dual)
         value, bound = value * family.scale, bound * family.scale
         subject, period = row_name(model, rule, key)
         unit = family.unit
@@ -152,6 +152,12 @@ def limits(model: Model, plan: Plan, ranges: Sequence[Range] = ()) -> Iterator[L
             low, high = ((end + shift) * family.scale for end in ranges[i])
             holds = (bound if low == bound else low, bound if high == bound else high)
         yield Limit(i, rule, subject, period, value, bound, unit, slack, binding, worth, f"{money}/{unit}", holds)
+
+
+def worth_of(model: Model, row: int, dual: float) -> float:
+    """The shadow price that a dual is, in units of the objective per unit of the rule (of a share: of its row)."""
+    size = objective_unit(model.instance)[1] / FAMILIES[model.program.rows[row][0]].scale
+    return (dual if model.program.senses[row] >= 0 else -dual) * size
 
 
 def _excess(plan: Plan, rule: str, key: list[Any]) -> float:

@@ -7,6 +7,7 @@ touch files.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import platform
 import time
@@ -157,10 +158,14 @@ def plan_scenario(name: str, overrides: Sequence[str] = (), timings: Timings | N
         common["claim"] = certificate.prove(model, solution, inputs.scenario.solve)
     if not solution.values:
         return Result(**common)
+    claim = common["claim"]
+    if claim.prices:
+        solution.duals = list(claim.prices)  # exact, so that whoever proves the basis again finds the same
     with timings.of("tables"):
         found = plan.interpret(model, solution)
         made = report.tables(inputs, found)
-        limited = tuple(limits.limits(model, found, row_ranges(model.program, solution.engine)))
+        ranges = row_ranges(model.program, solution.engine) if not claim.pivots else []  # those of a basis that was mended
+        limited = tuple(limits.limits(model, found, ranges))
         totals = report.totals(found, made)
         grades = provenance.grades(inputs, found, next(table for table in made if table.name == "cost"))
         made += [limits.table(list(limited)), provenance.sources(inputs)]
@@ -370,7 +375,10 @@ def verify(folder: Path, scenario: str | None = None, exact: bool = False) -> Ve
     found = Audit(True, 0, (), {}, 0.0) if empty else audit(inputs, tables, manifest["totals"])
     untrue = [] if empty else _unlike(inputs, tables, foreign)
     untrue += [f"plan.json: {what}" for what in _untrue(manifest, inputs, tables, found, scenario is None)]
-    claim = _prove_again(inputs, raw.get(CERTIFICATE, b""), manifest, found.totals) if exact or empty else None
+    claim = None
+    if exact or empty:
+        model, claim = _prove_again(inputs, raw.get(CERTIFICATE, b""), manifest, found.totals)
+        untrue += _mispriced(model, claim.prices, tables.get("constraints", [])) if not foreign else []
     return Verdict(str(folder), status, found, changed, foreign, claim, tuple(untrue))
 
 
@@ -417,12 +425,38 @@ def _untrue(manifest: Mapping[str, Any], inputs: Inputs, tables: Mapping[str, ob
         yield f"the objective is {value}, the tables come to {total:.15g}"
 
 
-def _prove_again(inputs: Inputs, text: bytes, manifest: dict[str, Any], totals: dict[str, float]) -> Claim:
+def _mispriced(model: Model, prices: Sequence[float], rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """What constraints.csv says of shadow prices that the exact prices do not; of shares, whose unit the plan makes, nothing."""
+    from planner.limits import FAMILIES, row_name, worth_of
+
+    told = iter(rows)
+    for i, (rule, *key) in enumerate(model.program.rows if prices else ()):
+        row = next(told, {}) if rule in FAMILIES else None
+        if row is None:
+            continue
+        if (row.get("constraint"), row.get("subject"), row.get("period")) != (rule, *row_name(model, rule, key)):
+            return ["constraints.csv: its rows are not those of the model"]
+        due = worth_of(model, i, prices[i])
+        if not rule.startswith("provider_share") and not _near(row.get("shadow_price", ""), due):
+            subject = " ".join(row_name(model, rule, key))
+            return [f"constraints.csv: the shadow price of {rule} {subject} is {row.get('shadow_price')}, exactly {due:.12g}"]
+    return ["constraints.csv: it has rows that the model has not"] if prices and next(told, None) is not None else []
+
+
+def _near(cell: str, due: float) -> bool:
+    """Whether a cell of 12 digits is a number."""
+    try:
+        return math.isclose(float(cell), due, rel_tol=1e-10, abs_tol=1e-12)
+    except ValueError:
+        return False
+
+
+def _prove_again(inputs: Inputs, text: bytes, manifest: dict[str, Any], totals: dict[str, float]) -> tuple[Model, Claim]:
     from planner import formulation, instance
     from planner.proof import certificate
 
     model = formulation.build(instance.build(inputs))
-    return certificate.prove_again(model, certificate.read(text.decode("utf-8", "replace")), manifest, totals)
+    return model, certificate.prove_again(model, certificate.read(text.decode("utf-8", "replace")), manifest, totals)
 
 
 def recall(folder: Path) -> tuple[str, list[str]]:

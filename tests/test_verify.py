@@ -264,3 +264,17 @@ def test_what_is_not_a_plan(tmp_path: Path, manifest: str | None) -> None:
     for arguments in (["verify", tmp_path], ["compare", tmp_path, tmp_path]):
         done = planner(*arguments)
         assert done.code == 1 and str(tmp_path) in done.err and "fix: " in done.err
+
+
+@pytest.mark.parametrize(("old", "new"), [("8760000", "876000"), ("fleet_power", "fleet_powers")])
+def test_a_forged_shadow_price_is_found_by_the_proof(tmp_path: Path, old: str, new: str) -> None:
+    """The audit knows no prices; the exact ones are those of the basis. A clever forger mends the hash as well."""
+    plan = tmp_path / "plan"
+    assert planner("solve", "classroom", "-q", "-o", plan).code == 0
+    assert planner("verify", plan, "--exact").code == 0
+    text = (plan / "constraints.csv").read_text("utf-8")
+    assert old in text  # USD per MW of the cap, in 2026 and in 2027
+    (plan / "constraints.csv").write_text(text.replace(old, new, 1), "utf-8")
+    sign(plan)
+    done = planner("verify", plan, "--exact")
+    assert done.code == 5 and "constraints.csv" in done.err

@@ -44,7 +44,8 @@ class Claim:
     """What is proved. `stands`: something is, in exact arithmetic; `proved`: that the plan is the best, or that nothing fits.
 
     `gap` is at most how far the plan is from the best, relative, and 0 if it is proved to be the best. `exact` is the optimum or
-    bound in units of the programme's objective.
+    bound in units of the programme's objective. `prices` are the exact row prices as floats, where the optimum is proved from a
+    basis of the plan's own programme.
     """
 
     stands: bool
@@ -54,6 +55,7 @@ class Claim:
     pivots: int = 0
     exact: Fraction | None = None
     proposal: Mapping[str, Any] = field(default_factory=dict)  # certificate.json
+    prices: tuple[float, ...] = ()
 
 
 def data(claim: Claim, model: Model) -> dict[str, Any]:
@@ -99,8 +101,13 @@ def prove(model: Model, solution: Solution, options: Solve) -> Claim:
     certificate = certify(record, basis)
     if certificate.proved:
         proposal = _proposal(record, model, "optimum" if own else "bound", certificate.basis)
-        return replace(_judged(certificate, value, own, _tolerance(model)), proposal=proposal)
+        claim = replace(_judged(certificate, value, own, _tolerance(model)), proposal=proposal)
+        return replace(claim, prices=_prices(certificate)) if own else claim
     return _bounded(record, duals, value, certificate)
+
+
+def _prices(certificate: Certificate) -> tuple[float, ...]:
+    return tuple(float(y) for y in certificate.y)
 
 
 def _worth(record: Record, values: list[float]) -> Fraction:
@@ -270,7 +277,8 @@ def _again(
             )
             return replace(claim, stands=False, what=what)
         claims.append(claim)
-    return min(claims, key=lambda claim: claim.proved)
+    least = min(claims, key=lambda claim: claim.proved)
+    return replace(least, prices=_prices(certificate)) if own and certificate.proved else least
 
 
 def _as_claimed(claim: Claim, manifest: Mapping[str, Any]) -> bool:
