@@ -69,7 +69,6 @@ class Probe:
         self.objective = Linear(np.array(costs), constant)
         self._engine = load(self.program, costs, constant, relaxed=True)
         self._rows = len(self.program.rows)
-        self.asked = 0  # questions so far
         if start is not None:
             self._engine.setBasis(start)
         self._lower, self._upper = _row_bounds(self.program)
@@ -94,7 +93,6 @@ class Probe:
         count = len(goal.coefficients)
         engine.changeColsCost(count, np.arange(count, dtype=np.int32), goal.coefficients)
         engine.changeObjectiveOffset(goal.constant)
-        self.asked += 1
         run(engine)
         status, kinds = engine.getModelStatus(), highspy.HighsModelStatus
         if status not in (kinds.kOptimal, kinds.kInfeasible, kinds.kUnbounded, kinds.kUnboundedOrInfeasible):

@@ -60,7 +60,7 @@ class Direction:
     room: float
 
 
-def direction(program: Program, engine: Any, by: Mapping[int, float]) -> Direction:
+def direction(engine: Any, by: Mapping[int, float]) -> Direction:
     """What moving rows together changes from an optimal basis on, and how far (ratio test along B⁻¹ · by)."""
     basic = np.array(engine.getBasicVariables()[1])
     slack = {int(-j - 1) for j in basic if j < 0}  # rows whose activity is free: only their bound moves

@@ -45,7 +45,7 @@ def test_prices_hold_within_their_range_and_not_beyond(make: object, seed: int) 
         return
     rows = [i for i, (rule, *_) in enumerate(program.rows) if rule in FAMILIES and base.duals[i]][:6]
     room = {
-        (i, sign): direction(program, asked.engine, {i: sign}).room for i in rows for sign in (1.0, -1.0)
+        (i, sign): direction(asked.engine, {i: sign}).room for i in rows for sign in (1.0, -1.0)
     }  # while the engine still holds the basis of the optimum
     for i in rows:
         for end, sign in zip(ranges[i], (-1.0, 1.0), strict=True):
@@ -70,9 +70,9 @@ def test_limits_that_move_together() -> None:
     asked = Probe(made)
     asked.minimize()
     rows = {i: 1.0 for i, row in enumerate(made.program.rows) if row[0] == "fleet_power" and row[2]}
-    along = direction(made.program, asked.engine, rows)
+    along = direction(asked.engine, rows)
     assert along.slope == pytest.approx(-17.52) and along.room == pytest.approx(20)
-    less = direction(made.program, asked.engine, dict.fromkeys(rows, -1.0))
+    less = direction(asked.engine, dict.fromkeys(rows, -1.0))
     assert less.slope == pytest.approx(17.52) and less.room == pytest.approx(20)  # 80 MW are needed in 2027
 
 
@@ -80,8 +80,8 @@ def test_a_limit_that_does_not_bind_keeps_its_slack_while_it_moves() -> None:
     asked = Probe(model(scenario()))
     asked.minimize()
     row = [rule for rule, *_ in asked.program.rows].index("site_power")
-    assert direction(asked.program, asked.engine, {row: -1.0}).room == pytest.approx(10 - 1.25)  # until it binds
-    assert direction(asked.program, asked.engine, {row: 1.0}).room == math.inf
+    assert direction(asked.engine, {row: -1.0}).room == pytest.approx(10 - 1.25)  # until it binds
+    assert direction(asked.engine, {row: 1.0}).room == math.inf
 
 
 def test_rules_written_twice() -> None:

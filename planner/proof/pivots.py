@@ -213,7 +213,7 @@ class Simplex:
                     room.append((abs((edge - self.values.get(k, ZERO)) / a), self.head[k], k, not up))
             low, high = self.low[entering], self.high[entering]
             if low is not None and high is not None and all(step >= high - low for step, *_ in room):
-                self._move(entering, column, high - low if rises else low - high)
+                self._move(column, high - low if rises else low - high)
                 self.at_upper ^= {entering}
                 self._count()
                 stalled = False
@@ -233,7 +233,7 @@ class Simplex:
         edge = (self.low if at_low else self.high)[leaving] or ZERO
         begin = (self.high if entering in self.at_upper else self.low)[entering] or ZERO
         step = (self.values.get(slot, ZERO) - edge) / column[slot]
-        self._move(entering, column, step)
+        self._move(column, step)
         self.values[slot] = begin + step
         if price := self.reduced.pop(entering, ZERO) / column[slot]:
             for v, g in change.items():
@@ -251,8 +251,8 @@ class Simplex:
         if len(self.etas) == REFACTOR:
             self._take_apart()
 
-    def _move(self, v: int, column: Vector, step: Fraction) -> None:
-        """Moves a variable that is not basic; the basic ones make up for it."""
+    def _move(self, column: Vector, step: Fraction) -> None:
+        """Moves a variable that is not basic, of that column; the basic ones make up for it."""
         for k, a in column.items() if step else ():
             self.values[k] = self.values.get(k, ZERO) - a * step
 

@@ -56,7 +56,7 @@ def reasons(result: Result, wanted: Wanted) -> Reasons:
     tables: list[Table] = []
     binding = entries = costs = report = None
     if wanted.binding and result.plan is not None and result.plan.duals:
-        binding = explain(inputs, model, result.limits, wanted.most)
+        binding = explain(inputs, model, result.limits, wanted.most, start)
         tables += [_binding(binding), result.table("constraints")]
     if wanted.entry_prices:
         entries = tuple(entry.entry_prices(inputs, model, start))

@@ -65,10 +65,10 @@ class Explanation:
     priced: int
 
 
-def explain(inputs: Inputs, model: Model, limits: Sequence[Limit], most: int = 8) -> Explanation:
-    """The limits of an optimal plan that cost most, tried out."""
+def explain(inputs: Inputs, model: Model, limits: Sequence[Limit], most: int = 8, start: Any = None) -> Explanation:
+    """The limits of an optimal plan that cost most, tried out; `start` is a basis of the optimum, if there is one."""
     unit, size = objective_unit(model.instance)
-    numbers, probe = Numbers(inputs), Probe(model)
+    numbers, probe = Numbers(inputs), Probe(model, start)
     base = probe.minimize()
     twins = _twins(model, limits)
     groups = bearing(limits)
@@ -116,7 +116,7 @@ def _tried(model: Model, probe: Probe, base: Answer, rows: list[Limit], stated: 
     little = LITTLE * step
     with probe.moved(dict.fromkeys(mine, sign * little)):
         probe.minimize(start=base.basis)
-        along = direction(program, probe.engine, dict.fromkeys(mine, float(sign)))
+        along = direction(probe.engine, dict.fromkeys(mine, float(sign)))
     far, below, back = solved(step), solved(-little), solved(-step)
     return _binding(
         rows,
