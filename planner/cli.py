@@ -155,9 +155,9 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Recompute a plan without a solver. From its inputs and tables alone."""
-    from planner import planning
+    from planner import planning, verification
 
-    verdict = planning.verify(folder, scenario, exact)
+    verdict = verification.verify(folder, scenario, exact)
     if verdict.foreign:
         what = "are not what the plan was made from; it is judged by them as they are now"
         print(f"note: {scenario} or its data {what}", file=sys.stderr)

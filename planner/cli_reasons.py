@@ -42,14 +42,14 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Say what binds and what it is worth. If nothing fits: the conflict, and the least that would mend it."""
-    from planner import planning
+    from planner import planning, verification
     from planner.answer import plan as answer
     from planner.answer import reasons as answer_explain
     from planner.answer import screen
     from planner.reasons import answers as reasons
 
     _may_write(output)
-    name, overrides = planning.recall(Path(target)) if Path(target).is_dir() else (target, [])
+    name, overrides = verification.recall(Path(target)) if Path(target).is_dir() else (target, [])
     with busy(f"solving {target}", quiet):
         result = planning.plan_scenario(name, [*overrides, *(set_ or [])], locks=lock or [])
     if result.status == "infeasible":

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from planner import formulation, instance, planning
+from planner import formulation, instance, planning, verification
 from planner.folder import write
 from planner.inputs import assemble
 from planner.reading import bundled, bundled_scenarios, read
@@ -437,7 +437,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "world.toml"
     path.write_text(scenario(**blocks, accelerator=IDLE.format(0.2), more=more), "utf-8")
     write(folder / "plan", planning.files(planning.plan_scenario(str(path)), folder / "plan"))
-    assert planning.verify(folder / "plan").passed
+    assert verification.verify(folder / "plan").passed
     return folder
 
 
@@ -461,7 +461,7 @@ def test_a_forged_cell_is_found(kept: Path, tmp_path: Path, table: str, columns:
         forged[i][j] = str(float(forged[i][j] or 0) * 1.01 + (1000 if true[0][j] == "water_l" else 10))  # 100 L are nothing
         rewrite(path, forged)
         sign(tmp_path / "kept" / "plan")
-        verdict = planning.verify(tmp_path / "kept" / "plan")
+        verdict = verification.verify(tmp_path / "kept" / "plan")
         assert verdict.changed == ()
         assert not verdict.audit.passed, f"{table} row {i} {true[0][j]}"
 
@@ -476,7 +476,7 @@ def test_a_forged_row_is_found(kept: Path, tmp_path: Path) -> None:
         for forged in ([*true[:1], *true[2:]], [*true, true[-1]]):
             rewrite(path, forged)
             sign(tmp_path / "kept" / "plan")
-            assert not planning.verify(tmp_path / "kept" / "plan").audit.passed, table
+            assert not verification.verify(tmp_path / "kept" / "plan").audit.passed, table
         path.write_text(text, "utf-8")
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner import formulation, instance, limits, planning, provenance, report, solve
+from planner import formulation, instance, limits, planning, provenance, report, solve, verification
 from planner import plan as room
 from planner.audit import audit
 from planner.basis import Basis
@@ -385,7 +385,7 @@ def test_every_bundled_scenario_is_proved_and_proved_again(name: str, tmp_path: 
     found = planning.certificate(result)
     assert found["proved"], found
     assert found["gap"] == (None if result.status == "infeasible" else 0.0)
-    verdict = planning.verify(tmp_path / "plan", exact=True)
+    verdict = verification.verify(tmp_path / "plan", exact=True)
     assert verdict.passed
     assert verdict.claim is not None
     assert result.claim is not None
@@ -441,7 +441,7 @@ def test_infeasible_by_its_multipliers(tmp_path: Path) -> None:
     assert manifest["objective"]["value"] is None
     assert manifest["conflict"]
     for exactly in (False, True):  # there is nothing else to verify
-        verdict = planning.verify(tmp_path / "plan", exact=exactly)
+        verdict = verification.verify(tmp_path / "plan", exact=exactly)
         assert verdict.passed
         assert "nothing fits: " in verdict.line
 
@@ -479,7 +479,7 @@ def genuine(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str
     return found
 
 
-def _forged(folder: Path, files: Mapping[str, str], **edits: Callable[[dict[str, Any]], object]) -> planning.Verdict:
+def _forged(folder: Path, files: Mapping[str, str], **edits: Callable[[dict[str, Any]], object]) -> verification.Verdict:
     """The verdict on a folder with edits of `plan` and `certificate`, its hashes made to agree."""
     folder.mkdir(exist_ok=True)
     texts = dict(files)
@@ -494,7 +494,7 @@ def _forged(folder: Path, files: Mapping[str, str], **edits: Callable[[dict[str,
     texts["plan.json"] = json.dumps(manifest)
     for name, text in texts.items():
         (folder / name).write_text(text, "utf-8", newline="")
-    return planning.verify(folder, exact=True)
+    return verification.verify(folder, exact=True)
 
 
 def test_honest_folders_pass(genuine: dict[str, dict[str, str]], tmp_path: Path) -> None:
@@ -513,7 +513,7 @@ def test_a_forged_objective_is_refused(genuine: dict[str, dict[str, str]], tmp_p
 
         verdict = _forged(tmp_path / "plan", genuine["optimal"], plan=forge)
         assert not verdict.passed
-        assert planning.unproved_claim(verdict)
+        assert verification.unproved_claim(verdict)
 
 
 def test_a_plan_that_is_not_the_best_is_refused_though_the_audit_passes(tmp_path: Path) -> None:
@@ -538,8 +538,8 @@ def test_a_plan_that_is_not_the_best_is_refused_though_the_audit_passes(tmp_path
         solution.objective = objective
         forged = dataclasses.replace(honest, solution=solution, plan=found, tables=tuple(tables), totals=totals, texts=texts)
         write(tmp_path / "plan", planning.files(forged, tmp_path / "plan"))
-        assert planning.verify(tmp_path / "plan").passed == (where == "plan.json")
-        verdict = planning.verify(tmp_path / "plan", exact=True)
+        assert verification.verify(tmp_path / "plan").passed == (where == "plan.json")
+        verdict = verification.verify(tmp_path / "plan", exact=True)
         assert not verdict.passed
         assert verdict.claim is not None
         assert verdict.claim.what.startswith(f"not proved: the objective of {where} is ")
@@ -562,16 +562,16 @@ def test_a_certificate_that_is_none_is_refused(
 ) -> None:
     verdict = _forged(tmp_path / "plan", genuine["optimal"], certificate=edit)
     assert not verdict.passed
-    assert planning.unproved_claim(verdict)[0].startswith("  not proved: ")
+    assert verification.unproved_claim(verdict)[0].startswith("  not proved: ")
 
 
 def test_a_certificate_that_is_gone(genuine: dict[str, dict[str, str]], tmp_path: Path) -> None:
     _forged(tmp_path / "plan", genuine["optimal"])
     (tmp_path / "plan" / "certificate.json").unlink()
-    verdict = planning.verify(tmp_path / "plan", exact=True)
+    verdict = verification.verify(tmp_path / "plan", exact=True)
     assert not verdict.passed
     assert verdict.changed == ("certificate.json",)
-    assert planning.unproved_claim(verdict) == ["  not proved: certificate.json holds no proof"]
+    assert verification.unproved_claim(verdict) == ["  not proved: certificate.json holds no proof"]
 
 
 def test_other_letters_are_only_another_proposal(genuine: dict[str, dict[str, str]], tmp_path: Path) -> None:
@@ -590,7 +590,7 @@ def test_more_pivots_than_are_allowed_prove_nothing(
     monkeypatch.setattr(certificate, "certify", lambda made, basis, most: certify(made, basis, most=2))
     verdict = _forged(tmp_path / "plan", genuine["optimal"], certificate=lambda data: data.update(columns="L" * size))
     assert not verdict.passed
-    assert "2 exact pivots did not mend the basis" in planning.unproved_claim(verdict)[0]
+    assert "2 exact pivots did not mend the basis" in verification.unproved_claim(verdict)[0]
 
 
 def test_another_model_is_said(genuine: dict[str, dict[str, str]], tmp_path: Path) -> None:
@@ -641,7 +641,7 @@ def test_multipliers_that_would_take_for_ever(genuine: dict[str, dict[str, str]]
         data["multipliers"] = dict.fromkeys(data["multipliers"], text)
 
     verdict = _forged(tmp_path / "plan", genuine["infeasible"], certificate=forge)
-    assert planning.unproved_claim(verdict) == ["  not proved: certificate.json holds no proof"]
+    assert verification.unproved_claim(verdict) == ["  not proved: certificate.json holds no proof"]
 
 
 def test_a_sum_is_given_up_as_soon_as_it_is_too_long() -> None:
@@ -666,7 +666,7 @@ def test_a_feasible_scenario_called_infeasible(genuine: dict[str, dict[str, str]
     """The folder of the tight cap, said to be of the scenario as it stands: its multipliers refute nothing there."""
     verdict = _forged(tmp_path / "plan", genuine["infeasible"], plan=lambda data: data.update(set=[]))
     assert not verdict.passed
-    assert planning.unproved_claim(verdict)[0].startswith("  not proved: the multipliers refute nothing")
+    assert verification.unproved_claim(verdict)[0].startswith("  not proved: the multipliers refute nothing")
 
 
 def test_the_command_still_verifies_folders(tmp_path: Path) -> None:

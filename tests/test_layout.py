@@ -87,6 +87,7 @@ LAYERS = {
     "folder": "",
     "library": "",
     "planning": "highspy numpy",
+    "verification": "",
     "alternatives.intervals": "highspy numpy",
     "alternatives.whole": "numpy",
     "alternatives.candidates": "numpy",
@@ -111,7 +112,10 @@ LAYERS = {
 }
 # the audit shares nothing with what it judges but the records of the inputs and the calendar
 AUDIT_KNOWS = {"horizon", "fields", "profiles", "scenario", "inputs"}
-TOUCH_FILES = {"document", "reading", "folder", "library", "planning", "skypilot", "compare", "shell", "cli", "cli_reasons"}
+TOUCH_FILES = {
+    "document", "reading", "folder", "library", "planning", "verification", "skypilot",
+    "compare", "shell", "cli", "cli_reasons",
+}  # fmt: skip
 TOUCH_SCREEN = {"shell", "cli", "cli_reasons", *(name for name in LAYERS if name.startswith("answer."))}
 KNOW_THE_TIME = {"shell", "cli", "planning", "solve"}
 FILE_CALLS = {

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from planner import verification
 from tests.command import CLASSROOM, planner, process, python
 
 
@@ -46,7 +47,7 @@ def test_it_passes(home: Path) -> None:
 
 def test_it_needs_no_solver(home: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from planner import planning; assert planning.verify(Path(sys.argv[1])).passed; "
+        "import sys; from pathlib import Path; from planner.verification import verify; assert verify(Path(sys.argv[1])).passed; "
     )
     done = python(code + "print({'pulp', 'highspy'} & set(sys.modules))", home / "plan")
     assert (done.stdout, done.stderr) == ("set()\n", "")
@@ -54,8 +55,6 @@ def test_it_needs_no_solver(home: Path) -> None:
 
 def test_an_edit_of_any_cell_is_seen(home: Path) -> None:
     """Every cell of every table, one after the other: the file is named."""
-    from planner import planning
-
     edits = 0
     for path in sorted((home / "plan").glob("*.csv")):
         text = path.read_text("utf-8")
@@ -65,11 +64,11 @@ def test_an_edit_of_any_cell_is_seen(home: Path) -> None:
                 rewrite(
                     path, [[cell + ("1" if (a, b) == (i, j) else "") for b, cell in enumerate(row)] for a, row in enumerate(rows)]
                 )
-                verdict = planning.verify(home / "plan")
+                verdict = verification.verify(home / "plan")
                 assert not verdict.passed and verdict.changed == (path.name,), f"{path.name} row {i} column {j}"
                 edits += 1
         path.write_text(text, "utf-8")
-    assert edits > 200 and planning.verify(home / "plan").passed
+    assert edits > 200 and verification.verify(home / "plan").passed
 
 
 @pytest.mark.parametrize(
