@@ -1,7 +1,7 @@
 """Solves the energy scenarios and draws docs/figures/*.svg, with the numbers behind each picture in a CSV beside it.
 
-    pip install 'planner[report]'          # vl-convert-python draws; everything else is the planner itself
-    python docs/make_figures.py            # all; or: python docs/make_figures.py frontier green-hours
+pip install 'planner[report]'          # vl-convert-python draws; everything else is the planner itself
+python docs/make_figures.py            # all; or: python docs/make_figures.py frontier green-hours
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 def solve(name: str, overrides: Sequence[str] = ()) -> Any:
     """A verified answer; an error if there is none."""
-    from planner.planning import plan_scenario
+    from planner.run.pipeline import plan_scenario
 
     result = plan_scenario(name, list(overrides))
     if result.status != "optimal" or result.audit is None or not result.audit.passed:
@@ -118,8 +118,8 @@ def follow_the_sun() -> list[Row]:
 
 
 def green_hours() -> list[Row]:
-    from planner.slices import slices_of
-    from planner.sources import grid_means
+    from planner.data.power_sources import grid_means
+    from planner.data.slices import slices_of
 
     found = []
     plans = {"hourly carbon": solve("green-hours"), "yearly average": solve("green-hours-average")}
@@ -283,7 +283,7 @@ FIGURES_OF = {
 
 
 def svg(spec: dict[str, Any]) -> str:
-    from planner import charts
+    from planner.terminal import charts
 
     try:
         return charts.svg(spec)

@@ -19,8 +19,8 @@ from types import FunctionType, ModuleType
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from planner import energy, formulation, measures  # noqa: E402
-from planner.limits import FAMILIES  # noqa: E402
+from planner.model import energy, formulation, measures  # noqa: E402
+from planner.results.shadow_prices import FAMILIES  # noqa: E402
 
 PAGE = HERE / "formulation.md"
 SECTIONS = ((formulation, measures), (energy,))

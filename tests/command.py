@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from planner import cli
+from planner.cli import app as cli
 
 ROOT = Path(__file__).resolve().parent.parent
 CLASSROOM = ROOT / "inputs" / "classroom.toml"

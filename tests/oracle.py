@@ -16,11 +16,11 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from planner.fields import Limit
-from planner.horizon import Period, Series, add_months
-from planner.inputs import Inputs
-from planner.profiles import Accelerator, Contract, ExportRule, Licence, Offer, Site
-from planner.scenario import Workload
+from planner.core.calendar import Period, Series, add_months
+from planner.inputs.assembly import Inputs
+from planner.inputs.fields import Limit
+from planner.inputs.scenario import Workload
+from planner.inputs.tables import Accelerator, Contract, ExportRule, Licence, Offer, Site
 from tests import oracle_energy as energy
 from tests.oracle_lp import (
     DAYS_PER_YEAR,

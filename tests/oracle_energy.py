@@ -13,9 +13,9 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from planner.horizon import Period, add_months
-from planner.inputs import Inputs
-from planner.profiles import PowerSource
+from planner.core.calendar import Period, add_months
+from planner.inputs.assembly import Inputs
+from planner.inputs.tables import PowerSource
 from tests.oracle_lp import (
     HOURS_PER_YEAR,
     MILLION,

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import linprog  # type: ignore[import-untyped]
 from scipy.sparse import coo_array  # type: ignore[import-untyped]
 
-from planner.horizon import Period
+from planner.core.calendar import Period
 
 Key = tuple[Any, ...]
 Expression = list[tuple[float, Key]]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from planner.reading import bundled_scenarios
+from planner.inputs.load import bundled_scenarios
 from tests.small import written
 from tests.test_formulation import CASES, LP, made
 from tests.test_golden import GOLDEN, kept, moved, solved

@@ -15,10 +15,12 @@ from typing import Any
 
 import highspy
 
-from planner import formulation, instance, planning
-from planner.formulation import Model
-from planner.limits import objective_unit
-from planner.solve import load
+from planner.data import instance
+from planner.model import formulation
+from planner.model.formulation import Model
+from planner.model.measures import objective_unit
+from planner.run import pipeline
+from planner.solver.solve import load
 from tests.test_oracle import BLOCKS
 
 Fixing = Mapping[tuple[Any, ...], float]
@@ -30,9 +32,9 @@ def scenario(**blocks: str) -> str:
     return "schema = 1\nprofiles = []\n" + "\n".join({**BLOCKS, **blocks}.values()) + "\n"
 
 
-def plan(text: str, overrides: Sequence[str] = ()) -> planning.Result:
+def plan(text: str, overrides: Sequence[str] = ()) -> pipeline.Result:
     """What a scenario given as text comes to."""
-    return planning.plan_scenario(written_file(text), overrides)
+    return pipeline.plan_scenario(written_file(text), overrides)
 
 
 @cache
@@ -50,11 +52,11 @@ def written_file(text: str) -> str:
 
 def model(text: str, measures: tuple[str, ...] = ()) -> Model:
     """The model of a scenario given as text."""
-    inputs, _ = planning.prepare(written_file(text))
+    inputs, _ = pipeline.prepare(written_file(text))
     return formulation.build(instance.build(inputs, measures))
 
 
-def value(result: planning.Result) -> float:
+def value(result: pipeline.Result) -> float:
     """The objective in the unit of the tables (USD, MW, MWh, t, h100e·h, a plain scale); infinite where nothing fits."""
     if result.status == "infeasible":
         return float("inf")

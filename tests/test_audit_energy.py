@@ -16,7 +16,7 @@ import pytest
 
 from planner.audit.slots import Calendar
 from planner.audit.verdict import audit
-from planner.inputs import Inputs
+from planner.inputs.assembly import Inputs
 from tests.test_audit import HOURS, LIMITS, OFFERS, SITES, Tables, contract_row, fails, inputs_of, passes, rules, text
 
 ENERGY = """

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from planner import charts
-from planner.alternatives.frontier import Frontier, frontier
+from planner.terminal import charts
+from planner.tradeoff.frontier import Frontier, frontier
 from tests import small
 from tests.test_frontier import by_hand, inputs_of, rich_world
 from tests.test_oracle import BLOCKS

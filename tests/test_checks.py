@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from planner import checks
-from planner.checks import CHECKS
-from planner.checks_energy import ENERGY_CHECKS
-from planner.errors import Finding, InputFault, Location, did_you_mean
-from planner.inputs import Inputs, assemble
-from planner.reading import bundled, read
+from planner.checks import scenario as checks
+from planner.checks.energy import ENERGY_CHECKS
+from planner.checks.scenario import CHECKS
+from planner.core.errors import Finding, InputFault, Location, did_you_mean
+from planner.inputs.assembly import Inputs, assemble
+from planner.inputs.load import bundled, read
 
 CLASSROOM = (bundled("inputs") / "classroom.toml").read_text()
 RULE = '[[export_class]]\nid = "any"\n[[export_rule]]\nid = "r"\nstatus = "in_force"\nrank = 5\nclass = "any"\ndestination = "US"\neffect = "{}"\n'

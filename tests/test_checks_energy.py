@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from planner import planning
-from planner.checks_energy import ENERGY_CHECKS
-from planner.errors import InputFault
+from planner.checks.energy import ENERGY_CHECKS
+from planner.core.errors import InputFault
+from planner.run import pipeline
 from tests.command import planner
 from tests.small import scenario
 from tests.test_oracle import BLOCKS, OTHER
@@ -109,7 +109,7 @@ def refused(tmp_path: Path, case: Case) -> None:
     blocks, key, what, fix = case
     path = written(tmp_path, blocks)
     with pytest.raises(InputFault) as caught:
-        planning.prepare(str(path))
+        pipeline.prepare(str(path))
     errors = [f for f in caught.value.findings if f.severity == "error"]
     found = [f for f in errors if f.where.key.startswith(key) and what in f.what]
     assert found, str(caught.value)
@@ -126,7 +126,7 @@ def refused(tmp_path: Path, case: Case) -> None:
 
 
 def test_the_clean_world_passes(tmp_path: Path) -> None:
-    _, warnings = planning.prepare(
+    _, warnings = pipeline.prepare(
         str(written(tmp_path, {"more": SEASON_ROWS + PEAKY + BATTERY + GAS_THERE.replace('"x"', '"y"')}))
     )
     assert warnings == []
@@ -153,13 +153,13 @@ def test_all_are_said_at_once(tmp_path: Path) -> None:
         + LATE.replace('"s"', '"t"')
     )
     with pytest.raises(InputFault) as caught:
-        planning.prepare(str(written(tmp_path, {"more": more, "workload": SHAPED})))
+        pipeline.prepare(str(written(tmp_path, {"more": more, "workload": SHAPED})))
     assert {f.where.key for f in caught.value.findings} >= {"slice.S", "slice.S.night", "shape.h", "power_source.x"}
 
 
 def test_too_late_is_a_warning_and_never_built(tmp_path: Path) -> None:
     path = written(tmp_path, {"more": DAY_ROWS + LATE})
-    result = planning.plan_scenario(str(path))
+    result = pipeline.plan_scenario(str(path))
     (warning,) = result.warnings
     assert warning.severity == "warning" and warning.where.line > 0
     assert warning.where.key == "power_source.x"
@@ -173,14 +173,14 @@ def test_too_late_is_a_warning_and_never_built(tmp_path: Path) -> None:
 
 def test_a_lead_time_beyond_all_time(tmp_path: Path) -> None:
     path = written(tmp_path, {"more": DAY_ROWS + LATE.replace("2 year", "1e12 year")})
-    assert "never built" in str(planning.prepare(str(path))[1][0])
+    assert "never built" in str(pipeline.prepare(str(path))[1][0])
 
 
 def test_without_the_section_faults_across_tables_do_not_matter(tmp_path: Path) -> None:
     """Slices with gaps, shapes that are not there, sources at unknown sites: they take no part."""
     blocks = CASES["an empty hour"][0] | {"workload": SHAPED, "policy": ""}
     blocks["more"] += GAS_THERE.replace('"s"', '"nowhere"')
-    result = planning.plan_scenario(str(written(tmp_path, blocks)))
+    result = pipeline.plan_scenario(str(written(tmp_path, blocks)))
     assert result.status == "optimal"
 
 
@@ -188,7 +188,7 @@ def test_every_check_of_energy_is_tripped_above(tmp_path: Path) -> None:
     def tripped() -> Iterator[str]:
         for blocks, *_ in CASES.values():
             try:
-                inputs = planning.assemble(planning.read(str(written(tmp_path, blocks))))
+                inputs = pipeline.assemble(pipeline.read(str(written(tmp_path, blocks))))
             except InputFault:
                 continue
             yield from (check.__name__ for check in ENERGY_CHECKS if list(check(inputs)))

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from planner import planning, solve
-from planner.errors import InputFault
+from planner.core.errors import InputFault
+from planner.run import pipeline
+from planner.solver import solve
 from tests.command import CLASSROOM, command, environment, planner, process, python
 from tests.test_skypilot import h100
 from tests.test_skypilot import write as catalogue
@@ -46,7 +47,7 @@ def test_help_of_a_command(name: list[str]) -> None:
 def test_help_imports_no_library_that_it_does_not_need() -> None:
     """Neither pandas nor PuLP, nor anything else that only an answer needs."""
     code = (
-        "import sys, time\nbegun = time.perf_counter()\nfrom planner.cli import main\nsys.argv = ['planner', '--help']\n"
+        "import sys, time\nbegun = time.perf_counter()\nfrom planner.cli.app import main\nsys.argv = ['planner', '--help']\n"
         "try: main()\nexcept SystemExit: pass\n"
         "print(time.perf_counter() - begun, *sorted({m.partition('.')[0] for m in sys.modules}), file=sys.stderr)"
     )
@@ -126,9 +127,9 @@ def test_all_libraries_are_loaded_in_the_stage_that_counts_imports() -> None:
     code = """
 import sys
 from contextlib import contextmanager
-from planner import planning
+from planner.run import pipeline
 
-class Watch(planning.Timings):
+class Watch(pipeline.Timings):
     @contextmanager
     def of(self, stage):
         before = set(sys.modules)
@@ -138,7 +139,7 @@ class Watch(planning.Timings):
             new = {m.partition(".")[0] for m in set(sys.modules) - before}
             print(stage, *sorted(new - {"planner", *sys.stdlib_module_names}))
 
-planning.plan_scenario("classroom", (), Watch())
+pipeline.plan_scenario("classroom", (), Watch())
 print("pandas" in sys.modules)
 """
     done = python(code)
@@ -229,14 +230,14 @@ def test_a_time_limit_stops_for_real(tmp_path: Path) -> None:
 
 
 def test_a_plan_that_fails_its_audit_is_5(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = planning.rows_of
+    real = pipeline.rows_of
 
     def cooked(texts: dict[str, str]) -> Any:
         rows = real(texts)
         rows["fleet"][0]["racks_online"] = "1e9"
         return rows
 
-    monkeypatch.setattr(planning, "rows_of", cooked)
+    monkeypatch.setattr(pipeline, "rows_of", cooked)
     done = planner("solve", "classroom", "-o", tmp_path / "plan")
     assert (done.code, done.out) == (5, "")
     assert done.err.startswith("the plan does not stand up to the audit and is not an answer:\n  ")

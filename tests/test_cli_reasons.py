@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.measures import MEASURES
+from planner.model.measures import MEASURES
 from tests.command import planner
 
 TIGHT = ["--set", "limits.fleet_power='70 MW'"]  # classroom needs 80 MW

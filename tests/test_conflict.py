@@ -15,18 +15,19 @@ import highspy
 import pytest
 from rich.console import Console
 
-from planner import planning, solve
-from planner.answer.conflict import arithmetic, rounded, show_conflict
-from planner.conflict import clash as conflict
-from planner.conflict import elastic, ways_out
-from planner.conflict.clash import Clash, Conflict, Short
-from planner.conflict.ways_out import Way, round_up
-from planner.errors import InputFault
-from planner.formulation import Model
-from planner.limits import FAMILIES
+from planner.core.errors import InputFault
+from planner.core.format import amount, rule_name
+from planner.infeasible import conflict, elastic
+from planner.infeasible import relaxations as ways_out
+from planner.infeasible.conflict import Clash, Conflict, Short
+from planner.infeasible.relaxations import Way, round_up
+from planner.inputs.scenario import Solve
+from planner.model.formulation import Model
 from planner.proof import exact
-from planner.scenario import Solve
-from planner.words import amount, rule_name
+from planner.results.shadow_prices import FAMILIES
+from planner.run import pipeline
+from planner.solver import solve
+from planner.terminal.conflict import arithmetic, rounded, show_conflict
 from tests.small import model, plan, scenario
 from tests.test_oracle import (
     ACCELERATOR,
@@ -718,7 +719,7 @@ def test_the_full_model_has_the_same_optimum() -> None:
     ],
 )
 def test_bundled_scenarios_that_no_longer_fit(name: str, overrides: list[str], rules: set[str]) -> None:
-    result = planning.plan_scenario(name, overrides)
+    result = pipeline.plan_scenario(name, overrides)
     assert result.status == "infeasible"
     assert result.conflict is not None
     checked(result.model, result.conflict)

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.document import MAX_DEPTH, Node, parse_csv, parse_toml, read_text
-from planner.errors import InputFault, Location
+from planner.core.errors import InputFault, Location
+from planner.inputs.document import MAX_DEPTH, Node, parse_csv, parse_toml, read_text
 
 EVERYTHING = '''# a comment = "not a key"
 top = 1
@@ -327,7 +327,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     file.write_bytes("a = 1".encode("utf-16"))
     with pytest.raises(InputFault, match="is not UTF-8"):
         read_text(file)
-    monkeypatch.setattr("planner.document.MAX_BYTES", 1_000_000)
+    monkeypatch.setattr("planner.inputs.document.MAX_BYTES", 1_000_000)
     file.write_bytes(b"#" * 2_000_001)
     with pytest.raises(InputFault, match="is 2 MB; at most 1 MB are read"):
         read_text(file)

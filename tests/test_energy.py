@@ -18,10 +18,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from planner import formulation, instance, planning, verification
-from planner.folder import write
-from planner.inputs import assemble
-from planner.reading import bundled, bundled_scenarios, read
+from planner.data import instance
+from planner.inputs.assembly import assemble
+from planner.inputs.load import bundled, bundled_scenarios, read
+from planner.model import formulation
+from planner.results.folder import write
+from planner.run import pipeline, verification
 from tests.oracle import optimum
 from tests.small import plan, scenario, value
 from tests.test_oracle import BLOCKS, CONTRACT, EIGHT, QUARTERS, RACK_YEAR, RULE, UNSERVED, WORKLOAD, near
@@ -56,7 +58,7 @@ from tests.worlds import energy_world
 HALF = 4380.0  # hours of the days, and of the nights, of 2027
 
 
-def solved(**blocks: str) -> planning.Result:
+def solved(**blocks: str) -> pipeline.Result:
     """The audited plan of the metered world with day and night."""
     result = plan(scenario(**({"offer": METERED, "policy": DAY, "more": DAY_ROWS} | blocks)))
     assert result.status == "optimal"
@@ -69,7 +71,7 @@ def paid(**blocks: str) -> float:
     return value(solved(**blocks))
 
 
-def rows(result: planning.Result, table: str, *columns: str) -> list[tuple[str | float, ...]]:
+def rows(result: pipeline.Result, table: str, *columns: str) -> list[tuple[str | float, ...]]:
     """Some columns of a table, numbers as numbers."""
     found = csv.DictReader(io.StringIO(result.texts[table], newline=""))
     return [tuple(_number(row[column]) for column in columns) for row in found]
@@ -280,7 +282,7 @@ def test_one_slice_is_the_same_programme(twins: tuple[Path, Path], name: str) ->
     """To the last coefficient, so to the last digit of the optimum."""
     programs = []
     for folder in twins:
-        inputs, _ = planning.prepare(str(folder / f"{name}.toml"))
+        inputs, _ = pipeline.prepare(str(folder / f"{name}.toml"))
         assert (inputs.scenario.energy is None) == (folder == twins[0])
         model = formulation.build(instance.build(inputs))
         programs.append((model.program, model.program.terms(model.objective)))
@@ -292,7 +294,7 @@ def test_one_slice_is_the_same_programme(twins: tuple[Path, Path], name: str) ->
 
 @pytest.mark.parametrize("name", ["classroom", "dantzig", "seed-2025", "openai-base"])
 def test_one_slice_has_the_same_optimum_to_the_last_digit(twins: tuple[Path, Path], name: str) -> None:
-    results = [planning.plan_scenario(str(folder / f"{name}.toml")) for folder in twins]
+    results = [pipeline.plan_scenario(str(folder / f"{name}.toml")) for folder in twins]
     costs = [repr(result.totals["cost_usd"]) for result in results]
     assert costs[0] == costs[1]
     tables = [{table: text for table, text in result.texts.items() if table != "sources"} for result in results]
@@ -436,7 +438,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     blocks = {"offer": METERED, "policy": DAY, "places": DEAR_BY_DAY, "power": SMALL, "workload": SHAPED + BY_THE_DAY}
     path = folder / "world.toml"
     path.write_text(scenario(**blocks, accelerator=IDLE.format(0.2), more=more), "utf-8")
-    write(folder / "plan", planning.files(planning.plan_scenario(str(path)), folder / "plan"))
+    write(folder / "plan", pipeline.files(pipeline.plan_scenario(str(path)), folder / "plan"))
     assert verification.verify(folder / "plan").passed
     return folder
 

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from planner import formulation, instance, planning
-from planner.errors import InputFault
-from planner.planning import Result
-from planner.reasons.entry import Entry, entry_prices, table
-from planner.scenario import Objective
-from planner.solve import solve
+from planner.core.errors import InputFault
+from planner.data import instance
+from planner.inputs.scenario import Objective
+from planner.model import formulation
+from planner.run import pipeline
+from planner.run.pipeline import Result
+from planner.sensitivity.entry_prices import Entry, entry_prices, table
+from planner.solver.solve import solve
 from tests.small import plan, scenario
 from tests.test_oracle import CONTRACT, OFFER, OTHER, RULE, UNSERVED
 from tests.worlds import inputs_of, world
@@ -121,7 +123,7 @@ def test_only_of_a_cost() -> None:
 
 def test_the_real_one() -> None:
     """An offer of openai-base whose rent counts in a contract that binds, against the plans at prices around its entry."""
-    inputs, _ = planning.prepare("openai-base")
+    inputs, _ = pipeline.prepare("openai-base")
     model = formulation.build(instance.build(inputs))
     first = solve(model, inputs.scenario.solve)
     found = {e.offer: e for e in entry_prices(inputs, model, first.engine.getBasis())}
@@ -129,7 +131,7 @@ def test_the_real_one() -> None:
     entry = found["oracle-b200-reserved"].entry
     assert entry is not None
     for step, enters in ((STEP, False), (-STEP, True)):
-        moved, _ = planning.prepare("openai-base", [f'offer.oracle-b200-reserved.price="{entry + step:.9f} USD/gpu/hour"'])
+        moved, _ = pipeline.prepare("openai-base", [f'offer.oracle-b200-reserved.price="{entry + step:.9f} USD/gpu/hour"'])
         objective = solve(formulation.build(instance.build(moved)), inputs.scenario.solve).objective
         assert (objective < first.objective - 1e-6) is enters, step
 

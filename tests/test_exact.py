@@ -16,16 +16,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner import formulation, instance, limits, planning, provenance, report, solve, verification
-from planner import plan as room
 from planner.audit import audit
-from planner.basis import Basis
-from planner.folder import csv_text, write
+from planner.core.basis import Basis
+from planner.data import instance
+from planner.inputs import provenance
+from planner.inputs.load import bundled_scenarios
+from planner.inputs.scenario import Solve
+from planner.model import formulation
 from planner.proof import certificate, exact
 from planner.proof.elimination import Overlong, total
 from planner.proof.exact import Record, bound, certify, check, farkas, make_record, refutes, short
-from planner.reading import bundled_scenarios
-from planner.scenario import Solve
+from planner.results import plan as room
+from planner.results import shadow_prices as limits
+from planner.results import tables as report
+from planner.results.folder import csv_text, write
+from planner.run import pipeline, verification
+from planner.solver import solve
 from tests.command import planner
 from tests.small import model, plan, scenario
 from tests.test_oracle import OTHER
@@ -315,7 +321,7 @@ def test_forged_rays_prove_what_they_prove_and_no_more(row: int, by: Fraction) -
 
 @cache
 def _honest(name: str) -> tuple[Record, exact.Certificate]:
-    inputs, _ = planning.prepare(name)
+    inputs, _ = pipeline.prepare(name)
     made = formulation.build(instance.build(inputs))
     found = solve.solve(made, inputs.scenario.solve)
     assert found.basis is not None
@@ -366,9 +372,9 @@ def test_no_forged_basis_proves_another_optimum(name: str, forged: list[tuple[in
 # --- scenarios --------------------------------------------------------------------------------------------------------
 
 
-def _solved(name: str, folder: Path, *overrides: str) -> planning.Result:
-    result = planning.plan_scenario(name, overrides)
-    write(folder, planning.files(result, folder))
+def _solved(name: str, folder: Path, *overrides: str) -> pipeline.Result:
+    result = pipeline.plan_scenario(name, overrides)
+    write(folder, pipeline.files(result, folder))
     return result
 
 
@@ -382,7 +388,7 @@ LONG = (
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in bundled_scenarios()])
 def test_every_bundled_scenario_is_proved_and_proved_again(name: str, tmp_path: Path) -> None:
     result = _solved(name, tmp_path / "plan")
-    found = planning.certificate(result)
+    found = pipeline.certificate(result)
     assert found["proved"], found
     assert found["gap"] == (None if result.status == "infeasible" else 0.0)
     verdict = verification.verify(tmp_path / "plan", exact=True)
@@ -396,14 +402,14 @@ def test_every_bundled_scenario_is_proved_and_proved_again(name: str, tmp_path: 
 def test_the_certificate_is_for_the_objective_that_was_asked_for() -> None:
     """Peak power: 10 racks of 0.125 MW, whichever offer; the plan that is cheapest among them is within 1e-9 of it."""
     result = plan(scenario(objective='[objective]\nminimize = "peak_power"', more=OTHER))
-    found = planning.certificate(result)
+    found = pipeline.certificate(result)
     assert (found["proved"], found["exact"]) == (True, "1.25")
 
 
 def test_the_largest_scale_is_proved_as_such() -> None:
     """10 racks of 0.125 MW serve the demand, the cap allows 20: the scale is 2, though the programme minimises its negative."""
     result = plan(scenario(objective='[objective]\nmaximize = "demand_scale"', limits='[limits]\nfleet_power = "2.5 MW"'))
-    found = planning.certificate(result)
+    found = pipeline.certificate(result)
     assert (found["proved"], found["exact"]) == (True, "2")
 
 
@@ -434,7 +440,7 @@ def test_infeasible_by_its_multipliers(tmp_path: Path) -> None:
     path = tmp_path / "world.toml"
     path.write_text(scenario(limits='[limits]\nfleet_power = "1.249 MW"'), "utf-8")  # 10 racks draw 1.25 MW
     result = _solved(str(path), tmp_path / "plan")
-    assert (result.status, planning.certificate(result)["proved"]) == ("infeasible", True)
+    assert (result.status, pipeline.certificate(result)["proved"]) == ("infeasible", True)
     assert {file.name for file in (tmp_path / "plan").iterdir()} == {"plan.json", "certificate.json"}
     manifest = json.loads((tmp_path / "plan" / "plan.json").read_text("utf-8"))
     assert manifest["status"] == "infeasible"
@@ -450,7 +456,7 @@ def test_what_only_tolerances_let_through_is_said() -> None:
     """10 racks draw 1.25 MW: a cap 1e-9 below is infeasible, but not to a solver that works to 1e-7."""
     result = plan(scenario(limits='[limits]\nfleet_power = "1.249999999 MW"'))
     assert result.status == "optimal"
-    found = planning.certificate(result)
+    found = pipeline.certificate(result)
     assert (found["proved"], found["gap"]) == (False, None)
     assert found["what"] == "not proved: exactly, nothing fits; the plan rests on the solver's tolerances"
 
@@ -520,24 +526,24 @@ def test_a_plan_that_is_not_the_best_is_refused_though_the_audit_passes(tmp_path
     """Every table and hash in order, and all rules kept: the dearest plan in place of the cheapest."""
     path = tmp_path / "world.toml"
     path.write_text(scenario(more=OTHER), "utf-8")
-    honest = planning.plan_scenario(str(path))
+    honest = pipeline.plan_scenario(str(path))
     made = honest.model
     costs, _ = made.program.terms(made.cost)
     dearest = solve.load(made.program, [-c for c in costs], 0.0)
     for j, up in enumerate(made.program.upper):
         dearest.changeColBounds(j, 0, min(up, 1e4))
-    dearest.run()
+    solve.run(dearest)
     solution = dataclasses.replace(honest.solution, values=list(dearest.getSolution().col_value))
     found = room.interpret(made, solution)
     tables = report.tables(honest.inputs, found)
     totals = report.totals(found, tables)
     tables += [limits.table(list(limits.limits(made, found))), provenance.sources(honest.inputs)]
     texts = {table.name: csv_text(table) for table in tables}
-    assert audit(honest.inputs, planning.rows_of(texts), totals).passed
+    assert audit(honest.inputs, pipeline.rows_of(texts), totals).passed
     for objective, where in ((totals["cost_usd"] / 1e6, "plan.json"), (honest.solution.objective, "the tables")):
         solution.objective = objective
         forged = dataclasses.replace(honest, solution=solution, plan=found, tables=tuple(tables), totals=totals, texts=texts)
-        write(tmp_path / "plan", planning.files(forged, tmp_path / "plan"))
+        write(tmp_path / "plan", pipeline.files(forged, tmp_path / "plan"))
         assert verification.verify(tmp_path / "plan").passed == (where == "plan.json")
         verdict = verification.verify(tmp_path / "plan", exact=True)
         assert not verdict.passed
@@ -621,7 +627,7 @@ def test_forged_multipliers_are_refused(genuine: dict[str, dict[str, str]], tmp_
     folder = tmp_path_factory.mktemp("forged") / "plan"
     if not _forged(folder, genuine["infeasible"], certificate=lambda found: found.update(multipliers=ray)).passed:
         return
-    inputs, _ = planning.prepare("classroom", ["limits.fleet_power='10 MW'"])
+    inputs, _ = pipeline.prepare("classroom", ["limits.fleet_power='10 MW'"])
     program = formulation.build(instance.build(inputs)).program
     left, right = [F(0)] * len(program.columns), F(0)
     for i, y in ((int(i), Fraction(y)) for i, y in ray.items()):

@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from planner import formulation, planning
-from planner.answer import reasons as answer_explain
-from planner.limits import bearing, objective_unit
-from planner.reasons.binding import Binding, Explanation, explain, step_of
-from planner.words import rule_name
+from planner.core.format import rule_name
+from planner.model import formulation
+from planner.model.measures import objective_unit
+from planner.results.shadow_prices import bearing
+from planner.run import pipeline
+from planner.sensitivity.binding import Binding, Explanation, explain, step_of
+from planner.terminal import reasons as answer_explain
 from tests.small import least, plan, scenario, written_file
 from tests.test_formulation import MANAGED, PPA
 from tests.test_oracle import MISSING_YEAR, OFFER, OTHER, QUARTERS, RACK_YEAR, UNSERVED
 from tests.worlds import energy_world, world
 
 
-def told(result: planning.Result, most: int = 8) -> Explanation:
+def told(result: pipeline.Result, most: int = 8) -> Explanation:
     return explain(result.inputs, result.model, result.limits, most)
 
 
@@ -38,12 +40,12 @@ def text(found: Explanation) -> str:
 
 def test_classroom_by_hand() -> None:
     """A MW more moves 1,000 gpu from south to north: 8.76 million USD in 2026 and again in 2027, until 2026 has 120 MW."""
-    (found,) = told(planning.plan_scenario("classroom")).found
+    (found,) = told(pipeline.plan_scenario("classroom")).found
     assert (found.rule, found.first, found.last, found.periods, found.unit) == ("fleet_power", "2026", "2027", 2, "MW")
     assert found.step == 10 and found.saves == pytest.approx(175.2e6) and found.loses == pytest.approx(175.2e6)
     assert found.more == pytest.approx(17.52e6) == found.less and found.holds == pytest.approx(20)
     assert [(w.what, w.place) for w in found.written] == [("limits.fleet_power", "inputs/classroom.toml:91")]
-    shown = text(told(planning.plan_scenario("classroom")))
+    shown = text(told(pipeline.plan_scenario("classroom")))
     assert "10.00 MW more throughout saves 175.2 million USD; " in shown
     assert "at the margin 17.52 million USD per MW, up to 20.00 MW more" in shown
 
@@ -123,13 +125,13 @@ def test_a_number_is_moved_in_all_its_periods() -> None:
 def test_what_a_step_saves_is_what_it_saves(make: Callable[[int], str], seed: int) -> None:
     """Against the limit written anew in the scenario."""
     name = written_file(make(seed))
-    result = planning.plan_scenario(name)
+    result = pipeline.plan_scenario(name)
     numbers = {"offer_max": "offer.{}.max={:g} gpu", "fleet_power": "limits.fleet_power={:g} MW"}
     tried = [x for x in told(result).found if x.rule in numbers]
     assert tried
     for x in tried:
         override = numbers[x.rule].format(*([x.subject] if x.rule == "offer_max" else []), x.limit + x.step)
-        gained = result.solution.objective - planning.plan_scenario(name, [override]).solution.objective
+        gained = result.solution.objective - pipeline.plan_scenario(name, [override]).solution.objective
         unit = objective_unit(result.model.instance)[1]
         assert x.saves == pytest.approx(gained * unit, rel=1e-4, abs=1e-6)
 
@@ -166,9 +168,9 @@ def test_power_sources_pass_on_what_their_capacity_is_worth() -> None:
 
 
 def test_the_most_that_is_tried_and_what_is_left() -> None:
-    found = told(planning.plan_scenario("openai-base"), most=2)
+    found = told(pipeline.plan_scenario("openai-base"), most=2)
     assert len(found.found) == 2 and found.others > 5 and 0 < found.one_sided < found.priced
-    assert found.optimum == pytest.approx(planning.plan_scenario("openai-base").totals["cost_usd"], rel=1e-9)
+    assert found.optimum == pytest.approx(pipeline.plan_scenario("openai-base").totals["cost_usd"], rel=1e-9)
     assert "more limits that have a price" in text(found)
 
 

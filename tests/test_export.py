@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.export import ExportControl, Standing, active_rules, in_class, includes, tokens
-from planner.inputs import Inputs
-from planner.profiles import Accelerator, ExportClass
+from planner.data.export_control import ExportControl, Standing, active_rules, in_class, includes, tokens
+from planner.inputs.assembly import Inputs
+from planner.inputs.tables import Accelerator, ExportClass
 from tests.small import scenario
 from tests.test_oracle import ACCELERATOR, OTHER, QUARTERS
 from tests.worlds import inputs_of

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from planner import scenario
-from planner.fields import DayField, Limit, LimitField, NamesField, Number, Plain, Quantity, SeriesField
-from planner.horizon import Series
-from planner.profiles import AmountField
+from planner.core.calendar import Series
+from planner.inputs import scenario
+from planner.inputs.fields import DayField, Limit, LimitField, NamesField, Number, Plain, Quantity, SeriesField
+from planner.inputs.tables import AmountField
 
 POWER = Quantity("MW", basis="facility", example="30 GW")
 LIMIT = LimitField(POWER, "USD/MW/year")

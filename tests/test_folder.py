@@ -20,9 +20,9 @@ from typing import Any
 
 import pytest
 
-from planner import folder
-from planner.errors import InputFault
-from planner.table import Table
+from planner.core.errors import InputFault
+from planner.core.table import Table
+from planner.results import folder
 from tests.command import ROOT, environment, planner
 
 COLUMNS = {  # design, section 9
@@ -267,13 +267,13 @@ def test_a_folder_without_rights(tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir()
     locked.chmod(0o555)
-    code = f"from pathlib import Path; from planner import folder; folder.check_target(Path({str(locked / 'plan')!r}))"
+    code = f"from pathlib import Path; from planner.results import folder; folder.check_target(Path({str(locked / 'plan')!r}))"
     if os.geteuid() == 0:
         for path in (tmp_path, *tmp_path.parents):
             if path.name.startswith(("pytest-", "popen-", "test_")):
                 path.chmod(0o755)
         code = "import os; os.setuid(65534)\n" + code
-        code = "import planner.folder\n" + code
+        code = "import planner.results.folder\n" + code
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), cwd="/", check=False)
     assert "InputFault" in done.stderr and "does not allow it" in done.stderr
     locked.chmod(0o755)
@@ -380,7 +380,7 @@ def test_killed_at_any_moment_old_or_new_is_whole(tmp_path: Path, swap: bool) ->
     code = f"""
 import json, sys
 from pathlib import Path
-from planner import folder
+from planner.results import folder
 if not {swap}: folder._swap = lambda *_: False
 plans = json.loads(Path(sys.argv[2]).read_text("utf-8"))
 print("go", flush=True)

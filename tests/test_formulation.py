@@ -20,11 +20,11 @@ from typing import Any
 
 import pytest
 
-from planner import energy, formulation, measures
-from planner.errors import InputFault
-from planner.formulation import Model
-from planner.limits import FAMILIES
-from planner.program import Program
+from planner.core.errors import InputFault
+from planner.model import energy, formulation, measures
+from planner.model.formulation import Model
+from planner.model.program import Program
+from planner.results.shadow_prices import FAMILIES
 from tests.small import Fixing, least, model, scenario, worth, written
 from tests.test_oracle import (
     ACCELERATOR,

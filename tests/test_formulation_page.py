@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from planner.limits import FAMILIES
+from planner.results.shadow_prices import FAMILIES
 from tests.test_formulation import CASES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

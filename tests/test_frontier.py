@@ -19,20 +19,22 @@ from itertools import pairwise, permutations
 import numpy as np
 import pytest
 
-from planner import formulation, instance, planning
-from planner.alternatives.curve import Curve, Sample
-from planner.alternatives.frontier import COLUMNS, Desk, Frontier, Point, frontier, plan_of
-from planner.alternatives.turning import Side, what_binds
-from planner.answer.frontier import show
-from planner.answer.screen import console
-from planner.errors import InputFault, VerificationFailed
-from planner.folder import csv_text
-from planner.inputs import Inputs
-from planner.limits import FAMILIES, measure_unit, row_name
-from planner.measures import MEASURES
-from planner.probe import Linear
-from planner.solve import solve
-from planner.words import rule_name
+from planner.core.errors import InputFault, VerificationFailed
+from planner.core.format import rule_name
+from planner.data import instance
+from planner.inputs.assembly import Inputs
+from planner.model import formulation
+from planner.model.measures import MEASURES, measure_unit
+from planner.results.folder import csv_text
+from planner.results.shadow_prices import FAMILIES, row_name
+from planner.run import pipeline
+from planner.solver.solve import solve
+from planner.solver.warm import Linear
+from planner.terminal.frontier import show
+from planner.terminal.screen import console
+from planner.tradeoff.breakpoints import Side, what_binds
+from planner.tradeoff.curve import Curve, Sample
+from planner.tradeoff.frontier import COLUMNS, Desk, Frontier, Point, frontier, plan_of
 from tests import small
 from tests.test_formulation import CAPEX
 from tests.test_oracle import BLOCKS, OTHER, UNSERVED
@@ -52,7 +54,7 @@ PAIRS = [pair for pair in permutations(COLUMNS, 2) if frozenset(pair) not in REF
 
 
 def inputs_of(text: str) -> Inputs:
-    return planning.prepare(small.written_file(text))[0]
+    return pipeline.prepare(small.written_file(text))[0]
 
 
 def by_hand(workload: str = UNSERVED) -> Inputs:
@@ -172,7 +174,7 @@ def test_a_limit_that_is_full_on_both_sides_does_not_start_to_bind() -> None:
 
 def test_a_named_limit_binds_on_one_side_only() -> None:
     """Half-way along the looser piece some best plan leaves room in what starts to bind at the kink, by a solve of its own."""
-    inputs, _ = planning.prepare("seed-2025")
+    inputs, _ = pipeline.prepare("seed-2025")
     found = frontier(inputs, "peak_power", "cost", points=2, plans=0)
     model = formulation.build(instance.build(inputs, ("cost", "peak_power")))
     names = {}
@@ -294,7 +296,7 @@ def under_caps(inputs: Inputs, caps: list[float]) -> Iterator[float]:
 
 @pytest.mark.parametrize(("name", "solves"), [("classroom", 100), ("seed-2025", 100), ("power-cap", 12)])
 def test_a_dense_sweep_finds_the_curve_and_no_other_kink(name: str, solves: int) -> None:
-    inputs, _ = planning.prepare(name, ["limits.fleet_power='90 GW'"])
+    inputs, _ = pipeline.prepare(name, ["limits.fleet_power='90 GW'"])
     found = frontier(inputs, "peak_power", "cost", points=3, plans=0)
     assert found.exact
     low, high = found.points[0].x, found.points[-1].x
@@ -312,7 +314,7 @@ def test_a_dense_sweep_finds_the_curve_and_no_other_kink(name: str, solves: int)
 
 def test_classroom_by_hand() -> None:
     """The numbers of inputs/classroom.toml: 17.52 million USD per MW while two years are short of power, then 8.76."""
-    inputs, _ = planning.prepare("classroom", ["limits.fleet_power='300 MW'"])
+    inputs, _ = pipeline.prepare("classroom", ["limits.fleet_power='300 MW'"])
     found = frontier(inputs, "peak_power", "cost", points=2)
     assert [(round(p.x, 6), round(p.y / 1e6, 3)) for p in found.kinks] == [(80, 2628.0), (120, 1927.2), (160, 1576.8)]
     assert [p.slope and round(p.slope / 1e6, 6) for p in found.kinks] == [-17.52, -8.76, None]
@@ -360,7 +362,7 @@ def test_where_cost_is_no_axis_ties_are_broken_by_it() -> None:
 
 
 def test_capped_it_says_how_far_it_can_be_off() -> None:
-    inputs, _ = planning.prepare("seed-2025")
+    inputs, _ = pipeline.prepare("seed-2025")
     exact = frontier(inputs, "peak_power", "cost", points=3, plans=0)
     few = frontier(inputs, "peak_power", "cost", points=3, kinks=4, plans=0)
     assert not few.exact and few.asked == 3 + 4 and few.gap > 0
@@ -372,7 +374,7 @@ def test_capped_it_says_how_far_it_can_be_off() -> None:
 
 def test_progress_is_told() -> None:
     told: list[tuple[int, float]] = []
-    inputs, _ = planning.prepare("seed-2025")
+    inputs, _ = pipeline.prepare("seed-2025")
     found = frontier(inputs, "peak_power", "cost", points=3, plans=0, progress=lambda asked, gap: told.append((asked, gap)))
     assert [asked for asked, _ in told] == list(range(4, found.asked + 1))
     assert 0 < told[-1][1] <= told[0][1] < 1
@@ -427,7 +429,7 @@ def test_show(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_show_of_a_capped_curve_and_of_one_point(capsys: pytest.CaptureFixture[str]) -> None:
-    inputs, _ = planning.prepare("seed-2025")
+    inputs, _ = pipeline.prepare("seed-2025")
     show(frontier(inputs, "peak_power", "cost", points=3, kinks=4, plans=0), console())
     assert "may still lie" in capsys.readouterr().out
     show(frontier(inputs_of(small.scenario()), "peak_power", "cost"), console())

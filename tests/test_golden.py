@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from planner.planning import Result, certificate, plan_scenario
-from planner.reading import bundled_scenarios
+from planner.inputs.load import bundled_scenarios
+from planner.run.pipeline import Result, certificate, plan_scenario
 
 GOLDEN = Path(__file__).with_name("golden.toml")
 NEAR = 1e-6  # relative; absolute for what is zero

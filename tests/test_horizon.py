@@ -10,8 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner import horizon
-from planner.horizon import MONTHS, Period, Series, add_months, capital_recovery, mean_discount, overlap_days, periods, steps
+from planner.core import calendar as horizon
+from planner.core.calendar import (
+    MONTHS,
+    Period,
+    Series,
+    add_months,
+    capital_recovery,
+    mean_discount,
+    overlap_days,
+    periods,
+    steps,
+)
 
 STEPS = sorted(MONTHS)
 days = st.dates(date(2023, 1, 1), date(2029, 12, 31))

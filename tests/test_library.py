@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from planner import library
-from planner.errors import InputFault
-from planner.profiles import TABLES
-from planner.reading import bundled, bundled_scenarios
+from planner.catalog import library
+from planner.core.errors import InputFault
+from planner.inputs.load import bundled, bundled_scenarios
+from planner.inputs.tables import TABLES
 from tests.command import planner
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from planner.planning import Result
-from planner.reasons.losses import Left, Report, price_of_surviving, table, what_is_left
+from planner.run.pipeline import Result
+from planner.sensitivity.outages import Left, Report, price_of_surviving, table, what_is_left
 from tests.small import plan, scenario, value
 from tests.test_oracle import OTHER, WORKLOAD
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.export import ExportControl
-from planner.inputs import Inputs
-from planner.menu import Class, Position, classes, may_serve, positions, route_cost
-from planner.plan import DUST, split
+from planner.data.export_control import ExportControl
+from planner.data.options import Class, Position, classes, may_serve, positions, route_cost
+from planner.inputs.assembly import Inputs
+from planner.results.plan import DUST, split
 from tests.small import plan, scenario
 from tests.test_oracle import ACCELERATOR, OFFER, OTHER, QUARTERS, RULE, SITE, WORKLOAD
 from tests.worlds import inputs_of

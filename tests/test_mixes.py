@@ -13,15 +13,17 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from planner import formulation, instance, planning
-from planner.alternatives import intervals
+from planner.alternatives import share_ranges as intervals
 from planner.alternatives.candidates import MERIT, Maker, Mix, better_at
-from planner.alternatives.intervals import Interval, Near, movable
 from planner.alternatives.mixes import Mixes, mixes
-from planner.answer import mixes as answer_mixes
-from planner.errors import InputFault, VerificationFailed
-from planner.inputs import Inputs
-from planner.probe import Probe, Vector
+from planner.alternatives.share_ranges import Interval, Near, movable
+from planner.core.errors import InputFault, VerificationFailed
+from planner.data import instance
+from planner.inputs.assembly import Inputs
+from planner.model import formulation
+from planner.run import pipeline
+from planner.solver.warm import Probe, Vector
+from planner.terminal import mixes as answer_mixes
 from tests.command import ROOT
 from tests.small import plan, scenario
 from tests.test_oracle import BLOCKS, HALVES, OTHER, UNSERVED
@@ -87,7 +89,7 @@ def test_moving_a_case_from_chicago_costs_nine_dollars() -> None:
 
 
 def test_the_transport_problem_as_bundled_has_one_provider_and_several_plans() -> None:
-    found = mixes(planning.prepare(str(DANTZIG))[0], 0.05)
+    found = mixes(pipeline.prepare(str(DANTZIG))[0], 0.05)
     assert {(x.low, x.high) for x in found.intervals if x.of == "compute"} == {(1.0, 1.0)}
     assert not found.plan_is_unique and found.mix_is_unique
     assert found.unique.startswith("several plans cost the same, with the same mix: they differ in ")
@@ -153,7 +155,7 @@ def test_no_plan_no_mixes() -> None:
 
 @pytest.mark.parametrize(("name", "overrides"), [("classroom", ()), ("openai-base", SMALLER)])
 def test_intervals_nest_and_hold_the_optimum(name: str, overrides: tuple[str, ...]) -> None:
-    inputs, _ = planning.prepare(name, overrides)
+    inputs, _ = pipeline.prepare(name, overrides)
     found = mixes(inputs, 0.04, count=1)
     assert found.levels == (0.0, 0.01, 0.04)
     assert found.optimum is not None
@@ -169,7 +171,7 @@ def test_an_end_is_what_a_share_limit_can_be_at_that_cost() -> None:
     """A fresh solve with a limit on the share, which is written as a rule of its own, costs as much as the room allows, and not
     less: a little beyond the end it costs more. One period, so that a limit per period is one over the horizon."""
     year = ("horizon.start=2026-01-01", "horizon.end=2026-12-31")
-    inputs, _ = planning.prepare("classroom", year)
+    inputs, _ = pipeline.prepare("classroom", year)
     found = mixes(inputs, 0.05, count=1)
     assert found.optimum is not None
     ceiling = found.optimum.totals["cost_usd"] * 1.05
@@ -178,7 +180,7 @@ def test_an_end_is_what_a_share_limit_can_be_at_that_cost() -> None:
         assert x.low is not None and x.high is not None
         for bound, at, sign in (("max", x.low, -1), ("min", x.high, 1)):
             here, beyond = (
-                planning.plan_scenario(
+                pipeline.plan_scenario(
                     "classroom",
                     [*year, f'limits.provider_share=[{{provider="{x.provider}",of="{x.of}",{bound}={share:.12f}}}]'],
                 )
@@ -227,7 +229,7 @@ def test_ties_of_another_objective_are_broken_by_cost() -> None:
 
 @pytest.fixture(scope="module")
 def six() -> Mixes:
-    return mixes(planning.prepare("openai-base", SMALLER)[0], 0.05, 6)
+    return mixes(pipeline.prepare("openai-base", SMALLER)[0], 0.05, 6)
 
 
 def all_of(found: Mixes) -> list[Mix]:
@@ -297,7 +299,7 @@ def test_gains_are_told_in_words_greatest_first() -> None:
 
 
 def test_same_question_same_answer(six: Mixes) -> None:
-    again = mixes(planning.prepare("openai-base", SMALLER)[0], 0.05, 6)
+    again = mixes(pipeline.prepare("openai-base", SMALLER)[0], 0.05, 6)
     assert again.tables() == six.tables()
 
 
@@ -313,7 +315,7 @@ def test_the_best_at_something_is_as_good_as_a_solve_for_it() -> None:
 
 def test_only_the_shares_asked_for_have_all_intervals(six: Mixes) -> None:
     """The others are told among optimal plans, as far as uniqueness needs them; nothing else changes."""
-    few = mixes(planning.prepare("openai-base", SMALLER)[0], 0.05, 1, of=("power",))
+    few = mixes(pipeline.prepare("openai-base", SMALLER)[0], 0.05, 1, of=("power",))
     assert {(x.of, x.within) for x in few.intervals} == {
         *(("power", level) for level in (0.0, 0.01, 0.05)), ("compute", 0.0), ("compute", 0.05), ("spend", 0.0)
     }  # fmt: skip
@@ -386,7 +388,7 @@ def test_whole_racks_are_continuous_here_and_said_to_be() -> None:
 
 
 def test_an_energy_scenario_has_mixes_too() -> None:
-    found = mixes(planning.prepare("follow-the-sun")[0], 0.03, 3)
+    found = mixes(pipeline.prepare("follow-the-sun")[0], 0.03, 3)
     best, *others = all_of(found)
     assert others
     assert all(m.totals["cost_usd"] <= best.totals["cost_usd"] * 1.03 * (1 + 1e-6) for m in others)
@@ -444,7 +446,7 @@ def test_the_screen_says_the_answer() -> None:
 
 def test_an_end_is_the_same_from_a_cold_start() -> None:
     """The ends that warm primal pivots find are those of a fresh engine with the ordinary options."""
-    inputs, _ = planning.prepare("openai-base", SMALLER)
+    inputs, _ = pipeline.prepare("openai-base", SMALLER)
     made = formulation.build(instance.build(inputs, ("cost", "peak_power", "largest_share")))
     near = Near(made)
     warm, _ = intervals.intervals(near, [0.05])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pytest
 
-from planner.inputs import Inputs
+from planner.inputs.assembly import Inputs
 from tests.oracle import Answer, optimum
 from tests.worlds import inputs_of, world
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from planner.power import energy_by_source, standing_by_source
+from planner.results.power import energy_by_source, standing_by_source
 from tests.command import planner
 
 ROWS = [

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from planner import measures
-from planner.errors import InputFault
-from planner.plan import interpret
-from planner.probe import Linear, Probe, carry
-from planner.report import provider_sums
-from planner.solve import Solution
+from planner.core.errors import InputFault
+from planner.model import measures
+from planner.results.plan import interpret
+from planner.results.tables import provider_sums
+from planner.solver.solve import Solution
+from planner.solver.warm import Linear, Probe, carry
 from tests.small import least, model, scenario
 from tests.test_oracle import BLOCKS, OTHER, QUARTERS, RACK_YEAR, UNSERVED
 from tests.worlds import energy_world, world

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from planner.checks import FOREIGN_KEYS
-from planner.export import ExportControl, Standing, in_class, tokens
-from planner.horizon import capital_recovery, periods
-from planner.inputs import Inputs, assemble
-from planner.profiles import CONFIDENCE, TABLES
-from planner.reading import Document, bundled, column_kinds, read, read_tables
+from planner.checks.scenario import FOREIGN_KEYS
+from planner.core.calendar import capital_recovery, periods
+from planner.data.export_control import ExportControl, Standing, in_class, tokens
+from planner.inputs.assembly import Inputs, assemble
+from planner.inputs.load import Document, bundled, column_kinds, read, read_tables
+from planner.inputs.tables import CONFIDENCE, TABLES
 
 BUILDUP = bundled("profiles").parent / "docs" / "price_buildup.csv"
 ROWS, _ = read_tables([(bundled("profiles"), "profiles")])
@@ -57,7 +57,7 @@ def test_every_row_has_a_source_and_a_known_confidence(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(TABLES))
 def test_every_quantity_has_its_unit(name: str) -> None:
-    from planner.fields import Quantity
+    from planner.inputs.fields import Quantity
 
     kinds = column_kinds(TABLES[name].record)
     for record in ROWS[name]:

@@ -20,9 +20,9 @@ from random import Random
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from planner.errors import InputFault
-from planner.horizon import Series, periods
-from planner.units import record
+from planner.core.calendar import Series, periods
+from planner.core.errors import InputFault
+from planner.core.units import record
 from tests.small import plan, scenario, value
 from tests.test_oracle import BLOCKS, OFFER, UNSERVED
 from tests.worlds import world
@@ -117,7 +117,7 @@ def test_same_bytes_in_another_process(tmp_path: Path) -> None:
     """Nothing hangs on the order of sets, which Python changes from process to process."""
     code = """
 import hashlib, pathlib, sys
-from planner.planning import plan_scenario
+from planner.run.pipeline import plan_scenario
 digest = hashlib.sha256()
 for path in sorted(pathlib.Path(sys.argv[1]).glob("*.toml")):
     for name, text in sorted(plan_scenario(str(path)).texts.items()):

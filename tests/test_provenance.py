@@ -8,20 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from planner import planning, provenance
-from planner.fields import Number, Origin, Quantity
-from planner.profiles import TABLES
-from planner.reading import column_kinds
-from planner.table import Table
+from planner.core.table import Table
+from planner.inputs import provenance
+from planner.inputs.fields import Number, Origin, Quantity
+from planner.inputs.load import column_kinds
+from planner.inputs.tables import TABLES
+from planner.results import grades
+from planner.run import pipeline
 from tests.command import CLASSROOM, ROOT
 
 
 @pytest.fixture(scope="module", params=["openai-base", "seed-2025", "classroom"])
-def result(request: pytest.FixtureRequest) -> planning.Result:
-    return planning.plan_scenario(request.param)
+def result(request: pytest.FixtureRequest) -> pipeline.Result:
+    return pipeline.plan_scenario(request.param)
 
 
-def test_the_line_really_holds_the_number(result: planning.Result) -> None:
+def test_the_line_really_holds_the_number(result: pipeline.Result) -> None:
     texts = {source.shown: source.path.read_text("utf-8").splitlines() for source in result.inputs.files}
     for row in result.table("sources").records():
         line = texts[row["file"]][row["line"] - 1]
@@ -33,7 +35,7 @@ def test_the_line_really_holds_the_number(result: planning.Result) -> None:
             assert row["value"] in line and row["unit"] in line, row
 
 
-def test_every_number_of_the_selected_rows_is_there(result: planning.Result) -> None:
+def test_every_number_of_the_selected_rows_is_there(result: pipeline.Result) -> None:
     """Counted from the records, without the function under test: a cell of a number's column is a row of sources.csv."""
     listed = {(row["file"], row["line"], row["what"].rpartition(".")[2]) for row in result.table("sources").records()}
     inputs = result.inputs
@@ -52,12 +54,12 @@ def test_every_number_of_the_selected_rows_is_there(result: planning.Result) -> 
     assert count > 10
 
 
-def test_every_row_has_a_source_and_a_grade(result: planning.Result) -> None:
+def test_every_row_has_a_source_and_a_grade(result: pipeline.Result) -> None:
     for row in result.table("sources").records():
         assert row["source"] and row["confidence"] in ("disclosed", "reported", "estimated", "assumed"), row
 
 
-def test_the_numbers_of_the_scenario_are_there(result: planning.Result) -> None:
+def test_the_numbers_of_the_scenario_are_there(result: pipeline.Result) -> None:
     """Demand, limits and prices that the TOML states; nothing of it twice."""
     what = [row["what"] for row in result.table("sources").records()]
     assert "horizon.start" in what and any(name.startswith("workload.") for name in what)
@@ -65,7 +67,7 @@ def test_the_numbers_of_the_scenario_are_there(result: planning.Result) -> None:
     assert len(set(here)) == len(here)
 
 
-def test_grades_sum_to_one(result: planning.Result) -> None:
+def test_grades_sum_to_one(result: pipeline.Result) -> None:
     assert sum(result.grades.values()) == pytest.approx(1.0, abs=1e-12)
     assert all(share >= 0 for share in result.grades.values())
 
@@ -76,22 +78,22 @@ def test_grades_weigh_the_cost(tmp_path: Path) -> None:
         'id = "south-lease"', 'id = "south-lease"\nsource = "a letter"\nconfidence = "disclosed"'
     )
     (tmp_path / "s.toml").write_text(text, "utf-8")
-    found = planning.plan_scenario(str(tmp_path / "s.toml"))
+    found = pipeline.plan_scenario(str(tmp_path / "s.toml"))
     assert found.grades["disclosed"] == pytest.approx(80_000 * 2 * 8760 / 2277.6e6, rel=1e-9)
     assert found.grades["disclosed"] + found.grades["assumed"] == pytest.approx(1)
 
 
 def test_routes_and_what_is_unserved_count_as_assumed() -> None:
     """Dantzig's cost is freight alone."""
-    assert planning.plan_scenario("dantzig").grades["assumed"] == pytest.approx(1)
+    assert pipeline.plan_scenario("dantzig").grades["assumed"] == pytest.approx(1)
 
 
 def test_a_plan_that_costs_nothing_has_no_grades() -> None:
-    found = planning.plan_scenario("classroom")
+    found = pipeline.plan_scenario("classroom")
     assert found.plan
     empty = Table("cost", found.table("cost").columns, ())
     free = found.plan
-    assert sum(provenance.grades(found.inputs, free, empty).values()) == pytest.approx(1)
+    assert sum(grades.grades(found.inputs, free, empty).values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_the_weakest_counts() -> None:
 
 
 def test_overlapping_announcements_are_named() -> None:
-    inputs, warnings = planning.prepare("openai-base")
+    inputs, warnings = pipeline.prepare("openai-base")
     groups = provenance.overlaps(inputs)
     assert groups and all(len(rows) > 1 and rows == sorted(rows) for rows in groups.values())
     for name, rows in groups.items():
@@ -131,7 +133,7 @@ def test_overlapping_announcements_are_named() -> None:
 def test_an_assumption_is_the_source_of_its_key(tmp_path: Path) -> None:
     text = CLASSROOM.read_text("utf-8").replace('key = "everything"', 'key = "limits.fleet_power"')
     (tmp_path / "s.toml").write_text(text, "utf-8")
-    found = planning.plan_scenario(str(tmp_path / "s.toml"))
+    found = pipeline.plan_scenario(str(tmp_path / "s.toml"))
     (row,) = [row for row in found.table("sources").records() if row["what"] == "limits.fleet_power"]
     assert row["source"].startswith("Made up so that") and (row["value"], row["unit"]) == ("100", "MW")
     assert re.search("fleet_power", text.splitlines()[row["line"] - 1])

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from planner.basis import Basis
-from planner.program import Program, total
+from planner.core.basis import Basis
+from planner.model.program import Program, total
 from planner.proof.exact import Certificate, Record, certify, farkas, record_of, refutes
-from planner.ranging import row_ranges, written_twice
-from planner.solve import load, run
+from planner.solver.ranging import row_ranges, written_twice
+from planner.solver.solve import load, run
 
 
 class Published:

@@ -6,19 +6,19 @@ import math
 
 import pytest
 
-from planner import planning
-from planner.errors import InputFault
-from planner.limits import FAMILIES
-from planner.probe import Probe
-from planner.program import Program
-from planner.ranging import direction, row_ranges, written_twice
+from planner.core.errors import InputFault
+from planner.model.program import Program
+from planner.results.shadow_prices import FAMILIES
+from planner.run import pipeline
+from planner.solver.ranging import direction, row_ranges, written_twice
+from planner.solver.warm import Probe
 from tests.small import model, plan, scenario
 from tests.worlds import energy_world, world
 
 
 def test_classroom_by_hand() -> None:
     """Below 60 MW the demand of 2026 cannot be met even in the south, above 120 all of it is in the north; in 2027 80 and 160."""
-    found = {(x.rule, x.period): x for x in planning.plan_scenario("classroom").limits}
+    found = {(x.rule, x.period): x for x in pipeline.plan_scenario("classroom").limits}
     assert found["fleet_power", "2026"].holds == pytest.approx((60, 120))
     assert found["fleet_power", "2027"].holds == pytest.approx((80, 160))
     free = found["fleet_power", "2025"]
@@ -66,7 +66,7 @@ def test_prices_hold_within_their_range_and_not_beyond(make: object, seed: int) 
 
 def test_limits_that_move_together() -> None:
     """Both years of the classroom's cap: 20 MW more is where 2026 has enough; each MW saves 8.76 million USD in either year."""
-    made = planning.plan_scenario("classroom").model
+    made = pipeline.plan_scenario("classroom").model
     asked = Probe(made)
     asked.minimize()
     rows = {i: 1.0 for i, row in enumerate(made.program.rows) if row[0] == "fleet_power" and row[2]}

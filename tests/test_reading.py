@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planner.checks import check
-from planner.errors import InputFault
-from planner.inputs import Inputs, assemble
-from planner.profiles import TABLES
-from planner.reading import ENERGY, bundled, read, read_tables
+from planner.checks.scenario import check
+from planner.core.errors import InputFault
+from planner.inputs.assembly import Inputs, assemble
+from planner.inputs.load import ENERGY, bundled, read, read_tables
+from planner.inputs.tables import TABLES
 
 CLASSROOM = (bundled("inputs") / "classroom.toml").read_text()
 

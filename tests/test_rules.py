@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from planner import formulation, instance, planning
-from planner.answer.rules import show_entries, show_losses, show_rules
-from planner.answer.screen import console
-from planner.inputs import Inputs
-from planner.reasons.entry import entry_prices
-from planner.reasons.losses import what_is_left
-from planner.reasons.rules import Cost, Rule, cost_of_rules, table
-from planner.solve import solve
+from planner.data import instance
+from planner.inputs.assembly import Inputs
+from planner.model import formulation
+from planner.run import pipeline
+from planner.sensitivity.entry_prices import entry_prices
+from planner.sensitivity.outages import what_is_left
+from planner.sensitivity.rule_costs import Cost, Rule, cost_of_rules, table
+from planner.solver.solve import solve
+from planner.terminal.rules import show_entries, show_losses, show_rules
+from planner.terminal.screen import console
 from tests.small import plan, scenario
 from tests.test_oracle import BLOCKS, CONTRACT, OTHER, RULE, UNSERVED
 from tests.worlds import inputs_of, world
@@ -34,7 +36,7 @@ def near(value: float) -> object:
 
 def test_a_power_cap() -> None:
     # without the cap all runs in the north: (40 + 60 + 80) thousand x 8760 h x 1 USD = 1,576.8 of the 2,277.6 million
-    inputs, _ = planning.prepare("classroom")
+    inputs, _ = pipeline.prepare("classroom")
     model = formulation.build(instance.build(inputs))
     (found,) = cost_of_rules(inputs, model)
     assert found.cost == near(700_800_000) and found.part == near(700.8 / 2277.6) and found.unit == "USD"
@@ -125,7 +127,7 @@ def test_random_worlds_against_the_scenario_without_the_rule(seed: int) -> None:
 
 
 def objective_size(inputs: Inputs) -> float:
-    from planner.limits import objective_unit
+    from planner.model.measures import objective_unit
 
     return objective_unit(instance.build(inputs))[1]
 

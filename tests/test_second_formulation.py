@@ -11,7 +11,7 @@ from functools import cache
 
 import pytest
 
-from planner.errors import InputFault
+from planner.core.errors import InputFault
 from tests.oracle import optimum
 from tests.small import plan, value
 from tests.worlds import energy_world, world

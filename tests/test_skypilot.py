@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from planner.errors import InputFault
-from planner.profiles import TABLES, Offer
-from planner.skypilot import ACCELERATORS, COLUMNS, SYSTEM_SIZE, Import, LeftOut, as_csv, read_catalogue
+from planner.catalog.skypilot import ACCELERATORS, COLUMNS, SYSTEM_SIZE, Import, LeftOut, as_csv, read_catalogue
+from planner.core.errors import InputFault
+from planner.inputs.tables import TABLES, Offer
 
 ROOT = Path(__file__).resolve().parent.parent
 V5 = (

@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from planner.horizon import Period
-from planner.inputs import Inputs
-from planner.slices import Slices, shape_of, slices_of
+from planner.core.calendar import Period
+from planner.data.slices import Slices, shape_of, slices_of
+from planner.inputs.assembly import Inputs
 from tests.small import scenario
 from tests.test_oracle import BLOCKS
 from tests.worlds import energy_world, inputs_of

@@ -15,10 +15,11 @@ from random import Random
 import pulp
 import pytest
 
-from planner import planning, solve
-from planner.errors import InputFault, Stopped
-from planner.scenario import Solve
-from planner.solve import duality_gap
+from planner.core.errors import InputFault, Stopped
+from planner.inputs.scenario import Solve
+from planner.run import pipeline
+from planner.solver import solve
+from planner.solver.solve import duality_gap
 from tests.command import python
 from tests.small import least, model, plan, scenario, value, worth
 from tests.test_oracle import OFFER, OTHER, RACK_YEAR, UNSERVED, WORKLOAD
@@ -70,17 +71,17 @@ def large(whole: bool = True) -> str:
 def test_a_time_limit_stops_and_proves_nothing() -> None:
     result = plan(large(), ["solve.time_limit=0.2 s"])
     assert result.status == "stopped"
-    assert isinstance(planning.unproved(result), Stopped)
+    assert isinstance(pipeline.unproved(result), Stopped)
     if result.plan is not None:
         assert result.plan.status == "stopped"
         assert result.audit is not None
         assert result.audit.passed  # a plan that is not the best is still a plan
-        assert planning.manifest(result, Path())["status"] == "stopped"
-        found = planning.certificate(result)
+        assert pipeline.manifest(result, Path())["status"] == "stopped"
+        found = pipeline.certificate(result)
         assert not found["proved"]
         assert found["gap"] is None or found["gap"] > 0  # how far from the best at most, if the relaxation was done by then
     else:
-        assert planning.certificate(result) == {"proved": False, "gap": None, "what": "stopped before proof"}
+        assert pipeline.certificate(result) == {"proved": False, "gap": None, "what": "stopped before proof"}
     assert all(not limit.worth for limit in result.limits)
 
 
@@ -122,7 +123,7 @@ def test_whole_racks_have_a_gap_and_no_prices() -> None:
     assert result.status == "optimal"
     assert result.solution.gap == 0
     assert result.solution.duals == []
-    found = planning.certificate(result)
+    found = pipeline.certificate(result)
     assert found["proved"], "the optimum is ten racks, whole or not, so that of the relaxation proves it"
 
 
@@ -245,7 +246,8 @@ def test_ctrl_c_during_the_simplex_method_is_130(tmp_path: Path) -> None:
     """A solver that is still at work must not abort the process as it ends."""
     code = """
 import os, signal, sys, threading, time
-from planner import cli, solve
+from planner import cli
+from planner.solver import solve
 def interrupt():
     while not any(thread.name.endswith("(run)") for thread in threading.enumerate()):
         time.sleep(0.01)

@@ -6,11 +6,13 @@ from functools import cache
 
 import pytest
 
-from planner import formulation, instance, planning
-from planner.errors import InputFault
-from planner.inputs import Inputs
-from planner.reasons.answers import Wanted, reasons
-from planner.reasons.trace import Trace, cell_of, trace
+from planner.core.errors import InputFault
+from planner.data import instance
+from planner.inputs.assembly import Inputs
+from planner.model import formulation
+from planner.run import pipeline
+from planner.sensitivity.answers import Wanted, reasons
+from planner.sensitivity.trace import Trace, cell_of, trace
 from tests.small import scenario
 from tests.small import written_file as file_of
 from tests.test_oracle import UNSERVED
@@ -21,7 +23,7 @@ H = 1e-4  # relative change of a number
 
 @cache
 def inputs_of(name: str) -> Inputs:
-    return planning.prepare(name)[0]
+    return pipeline.prepare(name)[0]
 
 
 def traced(name: str, text: str) -> Trace:
@@ -35,7 +37,7 @@ def elasticity(found: Trace, what: str) -> float:
 
 
 def value(name: str, provider: str, period: str, column: int, overrides: list[str]) -> float:
-    rows = planning.plan_scenario(name, overrides).table("mix").rows
+    rows = pipeline.plan_scenario(name, overrides).table("mix").rows
     return next(float(row[column]) for row in rows if row[:2] == (period, provider))
 
 
@@ -75,7 +77,7 @@ def test_the_cost_of_the_real_case(what: str, override: str, number: float) -> N
     """One-sided where the optimum is degenerate: the elasticity lies between what a little more and a little less do."""
     found = _cost()
     ends = sorted(
-        (planning.plan_scenario("openai-base", [override.format(number * (1 + h))]).totals["cost_usd"] / found.value - 1) / h
+        (pipeline.plan_scenario("openai-base", [override.format(number * (1 + h))]).totals["cost_usd"] / found.value - 1) / h
         for h in (H, -H)
     )
     near = 1e-3 * max(map(abs, ends))
@@ -98,7 +100,7 @@ def test_every_number_has_a_place_and_a_grade() -> None:
 def test_demand_that_is_not_served_at_all(tmp_path: object) -> None:
     """0.5 MW power four racks of the ten; what is unserved grows with the demand, what is served does not."""
     name = file_of(scenario(workload=UNSERVED, power='[[site_power]]\nsite = "s"\nfrom = 2026-01-01\npower = "0.5 MW"'))
-    inputs = planning.prepare(name)[0]
+    inputs = pipeline.prepare(name)[0]
     model = formulation.build(instance.build(inputs, ("cost", "largest_share")))
     compute = trace(inputs, model, cell_of(inputs, "mix.csv:p:2027"))
     assert elasticity(compute, "site_power.s.2026-01-01.power") == pytest.approx(1)
@@ -128,11 +130,11 @@ WORLDS = [
 @pytest.mark.parametrize(("seed", "what", "text"), WORLDS)
 def test_the_cost_of_worlds_with_every_rule(seed: int, what: str, text: str) -> None:
     name = file_of(world(seed))
-    result = planning.plan_scenario(name)
+    result = pipeline.plan_scenario(name)
     found = trace(result.inputs, result.model, cell_of(result.inputs, "plan.json:cost_usd"))
     number, unit = text.split(" ", 1)
     up, down = (
-        planning.plan_scenario(name, [f"{what}={float(number) * (1 + h):.12g} {unit}"]).totals["cost_usd"] for h in (H, -H)
+        pipeline.plan_scenario(name, [f"{what}={float(number) * (1 + h):.12g} {unit}"]).totals["cost_usd"] for h in (H, -H)
     )
     slope = (up - down) / (2 * H) / found.value
     assert abs(slope) > 1e-2 and elasticity(found, what) == pytest.approx(slope, rel=1e-3)
@@ -140,7 +142,7 @@ def test_the_cost_of_worlds_with_every_rule(seed: int, what: str, text: str) -> 
 
 def test_what_is_traced_is_what_the_plan_has() -> None:
     """Ties between providers are many here: the trace is of the plan in the files, not of another that is as good."""
-    result = planning.plan_scenario("openai-base")
+    result = pipeline.plan_scenario("openai-base")
     told = {(r["period"], r["provider"]): r["compute_h100e"] for r in result.table("mix").records()}
     cells = [("2028-Q3", "azure"), ("2029-Q1", "oracle"), ("total", "stargate")]
     found = reasons(result, Wanted(tuple(f"mix.csv:{provider}:{period}" for period, provider in cells)))
@@ -151,7 +153,7 @@ def test_what_is_traced_is_what_the_plan_has() -> None:
 def test_a_plan_that_is_another_optimum_is_said() -> None:
     """Whole racks: the trace is of the relaxation, where four racks and a half would do."""
     site = '[[site_power]]\nsite = "s"\nfrom = 2026-01-01\npower = "0.57 MW"'
-    result = planning.plan_scenario(file_of(scenario(workload=UNSERVED, power=site)), ["solve.whole_racks=true"])
+    result = pipeline.plan_scenario(file_of(scenario(workload=UNSERVED, power=site)), ["solve.whole_racks=true"])
     (found,) = reasons(result, Wanted(("mix.csv:p:2027:spend_usd",))).traces
     assert found.value == pytest.approx(0.57 / 0.125 * 175_200) and found.another == pytest.approx(5 * 175_200)
 
@@ -159,7 +161,7 @@ def test_a_plan_that_is_another_optimum_is_said() -> None:
 @pytest.mark.parametrize("seed", [2, 4, 8, 9])
 def test_worlds_with_slices_can_be_traced(seed: int) -> None:
     """Rows of a second dispatch and of slices have their period elsewhere; not every workload runs on every accelerator."""
-    result = planning.plan_scenario(file_of(energy_world(seed)))
+    result = pipeline.plan_scenario(file_of(energy_world(seed)))
     cells = [f"mix.csv:{row[1]}:{row[0]}" for row in result.table("mix").rows]
     assert len(reasons(result, Wanted((*cells, "plan.json:cost_usd"))).traces) == len(cells) + 1
 

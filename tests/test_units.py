@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner import units
-from planner.units import UnitError, number, parse
+from planner.core import units
+from planner.core.units import UnitError, number, parse
 
 CAD = (("CAD", Fraction("0.71")),)
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from planner.horizon import MONTHS, add_months
-from planner.inputs import Inputs, assemble
-from planner.reading import read
+from planner.core.calendar import MONTHS, add_months
+from planner.inputs.assembly import Inputs, assemble
+from planner.inputs.load import read
 
 ONE_DAY = timedelta(days=1)
 KINDS = ("training", "inference")

@@ -1,1 +1,1 @@
-"""The other plans: those that cost nearly the same, and those that trade one measure for another."""
+"""The other plans that cost nearly the same: how far shares can move, and whole mixes that span the room."""

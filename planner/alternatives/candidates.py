@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.alternatives.intervals import NOTHING, OF, Ends, Near, added, providers_of, scaled
-from planner.alternatives.whole import by_year, whole
-from planner.errors import VerificationFailed
-from planner.inputs import Inputs
-from planner.measures import MEASURES, PROVIDER_SUMS
-from planner.plan import DUST, Plan
-from planner.probe import Answer, Linear, Vector
-from planner.program import total
-from planner.table import Row, Table
-from planner.variables import Expression
-from planner.words import amount
+from planner.alternatives.share_ranges import NOTHING, OF, Ends, Near, added, providers_of, scaled
+from planner.core.errors import VerificationFailed
+from planner.core.format import amount
+from planner.core.table import Row, Table
+from planner.inputs.assembly import Inputs
+from planner.model.measures import MEASURES, PROVIDER_SUMS
+from planner.model.program import total
+from planner.model.variables import Expression
+from planner.results.plan import DUST, Plan
+from planner.run.audited import by_year, whole
+from planner.solver.warm import Answer, Linear, Vector
 
 ALIKE = 0.01  # share of all compute that must be elsewhere for two mixes to be distinct
 MERIT = 0.005  # relative gain from which a plan is called better in something

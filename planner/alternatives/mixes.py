@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from planner import formulation, instance, solve
 from planner.alternatives.candidates import Maker, Mix, best_at, extremes, percent_range, span
-from planner.alternatives.intervals import OF, STILL, Interval, Near, intervals, levels_of, movable
-from planner.errors import InputFault, Stopped
-from planner.inputs import Inputs
-from planner.probe import carry
-from planner.table import Table, make
+from planner.alternatives.share_ranges import OF, STILL, Interval, Near, intervals, levels_of, movable
+from planner.core.errors import InputFault, Stopped
+from planner.core.table import Table, make
+from planner.data import instance
+from planner.inputs.assembly import Inputs
+from planner.model import formulation
+from planner.solver import solve
+from planner.solver.warm import carry
 
 Progress = Callable[[str], None]
 

@@ -12,8 +12,8 @@ from planner.audit.case import Case
 from planner.audit.evidence import Check
 from planner.audit.premises import YEAR_HOURS, Key, Position
 from planner.audit.sources import Sources
-from planner.horizon import Period, Series, overlap_days
-from planner.profiles import Contract
+from planner.core.calendar import Period, Series, overlap_days
+from planner.inputs.tables import Contract
 
 Entry = tuple[str, str, str]  # period (or year, `term`, `total`), provider, item
 MOST_CONTRACTS = 12  # all subsets of so many are tried, of more only the small ones and the whole

@@ -8,7 +8,7 @@ from planner.audit.case import Case
 from planner.audit.evidence import NO_STOCK, Check
 from planner.audit.premises import Key, Position
 from planner.audit.sources import Sources
-from planner.horizon import Period
+from planner.core.calendar import Period
 
 Uses = dict[str, dict[Key, dict[str, float]]]  # slice, position, workload: racks
 

@@ -13,10 +13,10 @@ from datetime import date, timedelta
 from functools import cached_property
 
 from planner.audit.slots import Calendar, Slot
-from planner.horizon import Period, Series, add_months
-from planner.inputs import Inputs, column, throughput
-from planner.profiles import Accelerator, Offer, PowerSource, Site
-from planner.scenario import Route, Workload
+from planner.core.calendar import Period, Series, add_months
+from planner.inputs.assembly import Inputs, column, throughput
+from planner.inputs.scenario import Route, Workload
+from planner.inputs.tables import Accelerator, Offer, PowerSource, Site
 
 Key = tuple[str, str]  # site, offer as the tables name it
 Machine = tuple[str, str]  # site, accelerator

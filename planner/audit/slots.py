@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from planner.horizon import Period
-from planner.inputs import Inputs
+from planner.core.calendar import Period
+from planner.inputs.assembly import Inputs
 
 Slot = tuple[str, ...]  # slices over which something adds up
 

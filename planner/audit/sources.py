@@ -11,8 +11,8 @@ from functools import cached_property
 from planner.audit.case import Case
 from planner.audit.evidence import GRID, Check, Row
 from planner.audit.premises import YEAR_HOURS
-from planner.horizon import Period, add_months, overlap_days
-from planner.profiles import PowerSource
+from planner.core.calendar import Period, add_months, overlap_days
+from planner.inputs.tables import PowerSource
 
 LITRES = 1000.0  # L/MWh of one L/kWh
 

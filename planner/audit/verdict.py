@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from datetime import date
 
 from planner.audit.case import Case
-from planner.audit.customs import export_amounts, export_block, licences
 from planner.audit.evidence import NO_STOCK, Check, Judge, read_plan
+from planner.audit.export_control import export_amounts, export_block, licences
 from planner.audit.hours import dispatch, running, site_power, slice_capacity, slot_demand
 from planner.audit.ledger import Ledger, budgets, carbon, cost_table, take_or_pay
 from planner.audit.losses import resilience
 from planner.audit.premises import ONE_DAY, World
 from planner.audit.sources import Sources, balance, battery, building, energy_table, generation, metered_only
 from planner.audit.totals import claimed_totals, mix_table, power_table, total_values
-from planner.horizon import Period, steps
-from planner.inputs import Inputs, column
-from planner.profiles import Contract, Supply
-from planner.scenario import ProviderShare
+from planner.core.calendar import Period, steps
+from planner.inputs.assembly import Inputs, column
+from planner.inputs.scenario import ProviderShare
+from planner.inputs.tables import Contract, Supply
 
 __all__ = ["Audit", "Check", "audit"]
 

@@ -16,14 +16,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from planner.basis import Basis
+from planner.core.basis import Basis
 from planner.proof.elimination import LONGEST, ZERO, Overlong, Vector, total
 from planner.proof.exact import Certificate, Record, bound, certify, record_of, refutes, short
 
 if TYPE_CHECKING:
-    from planner.formulation import Model
-    from planner.scenario import Solve
-    from planner.solve import Solution
+    from planner.inputs.scenario import Solve
+    from planner.model.formulation import Model
+    from planner.solver.solve import Solution
 
 NOISE = Fraction(1, 10**10)  # what is not worth a word
 MOST_ROWS = 200_000  # beyond, the proof would take longer than people wait; the gap is then found in floating point
@@ -70,7 +70,7 @@ def data(claim: Claim, model: Model) -> dict[str, Any]:
 
 def _unit(model: Model) -> Fraction:
     """How many of the unit of the tables one unit of the programme's objective is."""
-    from planner.limits import objective_unit
+    from planner.model.measures import objective_unit
 
     size = Fraction(f"{objective_unit(model.instance)[1]:.15g}")
     return -size if model.instance.objective == "demand_scale" else size
@@ -92,7 +92,7 @@ def prove(model: Model, solution: Solution, options: Solve) -> Claim:
     own = solution.status == "optimal" and solution.basis is not None
     basis, duals = solution.basis, solution.duals
     if basis is None or not own:
-        from planner.solve import relaxation
+        from planner.solver.solve import relaxation
 
         found = relaxation(model, options)
         basis, duals = found.basis, found.duals
@@ -158,7 +158,7 @@ def _percent(gap: float) -> str:
 
 
 def _floating(model: Model, solution: Solution) -> Claim:
-    from planner.solve import duality_gap
+    from planner.solver.solve import duality_gap
 
     if not solution.duals or model.instance.objective != "cost":
         return Claim(False, False, None, f"more than {MOST_ROWS:,} rows: {solution.solver} says {solution.status}")
@@ -169,7 +169,7 @@ def _floating(model: Model, solution: Solution) -> Claim:
 
 def _nothing_fits(model: Model) -> Claim:
     """Multipliers that refute the programme, from where the simplex method ended."""
-    from planner.solve import last_basis
+    from planner.solver.solve import last_basis
 
     if len(model.program.rows) > MOST_ROWS:
         return Claim(False, False, None, f"more than {MOST_ROWS:,} rows: only the solver says that nothing fits")

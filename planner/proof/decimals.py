@@ -15,7 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from planner.program import Program
+    from planner.model.program import Program
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
 
-from planner.basis import Basis
+from planner.core.basis import Basis
 from planner.proof.decimals import Record, make_record, record_of
 from planner.proof.elimination import ZERO, Number, Overlong, Vector, complete, total
 from planner.proof.pivots import GaveUp, Infeasible, Simplex, Unbounded, kernel

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from planner.basis import Basis
+from planner.core.basis import Basis
 from planner.proof.decimals import Record
 from planner.proof.elimination import ZERO, Factors, Number, Vector, total
 

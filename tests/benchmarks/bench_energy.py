@@ -32,9 +32,10 @@ def measure(scenario: str, slices: int, method: str, time_limit: float, override
     """Seconds to read, build and solve, size and optimum. To be called in a fresh process."""
     import highspy  # noqa: F401  (imported on the way otherwise)
 
-    from planner import formulation, instance
-    from planner.planning import prepare
-    from planner.solve import solve
+    from planner.data import instance
+    from planner.model import formulation
+    from planner.run.pipeline import prepare
+    from planner.solver.solve import solve
 
     begun = time.perf_counter()
     limits = (f"energy.slices={SETS[slices]}", f"solve.time_limit='{time_limit:g} s'")
@@ -64,7 +65,7 @@ def measure(scenario: str, slices: int, method: str, time_limit: float, override
 
 def _highs(model: Any, method: str, time_limit: float) -> tuple[str, float]:
     """HiGHS with one method, as it comes."""
-    from planner.solve import load
+    from planner.solver.solve import load
 
     costs, constant = model.program.minimize(model.objective)
     engine = load(model.program, costs, constant)

@@ -14,9 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from planner import formulation, instance, planning, solve
+from planner.data import instance
+from planner.inputs.load import bundled_scenarios
+from planner.model import formulation
 from planner.proof.exact import certify, record_of
-from planner.reading import bundled_scenarios
+from planner.run import pipeline
+from planner.solver import solve
 from tests.benchmarks.big_world import write
 
 HEADS = ("scenario", "rows", "columns", "solve", "record", "certify", "ratio", "pivots", "digits", "proved")
@@ -24,7 +27,7 @@ HEADS = ("scenario", "rows", "columns", "solve", "record", "certify", "ratio", "
 
 def measure(name: str, path: str) -> dict[str, Any]:
     """Seconds of the solve and of its certificate, pivots that mended the basis, digits of the longest number in the proof."""
-    inputs, _ = planning.prepare(path)
+    inputs, _ = pipeline.prepare(path)
     model = formulation.build(instance.build(inputs))
     begun = time.perf_counter()
     solution = solve.solve(model, inputs.scenario.solve)

@@ -31,11 +31,12 @@ def measure(scenario: str, x: str, y: str, points: int, kinks: int, overrides: t
     """Seconds of one cold solve, of the points, of the kinks, and (if asked for) of solving the points anew; the disagreement."""
     import highspy
 
-    from planner import formulation, instance
-    from planner.alternatives.frontier import Axis, Desk
-    from planner.measures import MEASURES
-    from planner.planning import prepare
-    from planner.solve import load, solve
+    from planner.data import instance
+    from planner.model import formulation
+    from planner.model.measures import MEASURES
+    from planner.run.pipeline import prepare
+    from planner.solver.solve import load, solve
+    from planner.tradeoff.frontier import Axis, Desk
 
     inputs, _ = prepare(scenario, overrides)
 

@@ -15,12 +15,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from planner import formulation, instance, planning, solve
-from planner.alternatives.intervals import OF, Near, intervals, levels_of, providers_of
-from planner.formulation import Model
-from planner.inputs import Inputs
-from planner.measures import over_horizon
-from planner.probe import Probe
+from planner.alternatives.share_ranges import OF, Near, intervals, levels_of, providers_of
+from planner.data import instance
+from planner.inputs.assembly import Inputs
+from planner.model import formulation
+from planner.model.formulation import Model
+from planner.model.measures import over_horizon
+from planner.run import pipeline
+from planner.solver import solve
+from planner.solver.warm import Probe
 
 AGREE = 1e-6
 Timed = tuple[Any, float, float]  # what came out, seconds by the clock, seconds of the processor
@@ -79,7 +82,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--of", choices=OF, default="compute")
     parser.add_argument("--repeat", type=int, default=3, help="rounds of the first two; the best counts")
     options = parser.parse_args(arguments)
-    inputs, _ = planning.prepare(options.scenario)
+    inputs, _ = pipeline.prepare(options.scenario)
     if inputs.scenario.objective.name != "cost":
         print(f"{options.scenario} minimises something else than cost", file=sys.stderr)
         return 2

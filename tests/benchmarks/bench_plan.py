@@ -69,11 +69,12 @@ def _planner() -> Any:
     import highspy  # noqa: F401  (imported on the way otherwise)
     import numpy  # noqa: F401
 
-    from planner import formulation, instance
-    from planner import solve as solving
-    from planner.inputs import assemble
-    from planner.plan import interpret
-    from planner.reading import read
+    from planner.data import instance
+    from planner.inputs.assembly import assemble
+    from planner.inputs.load import read
+    from planner.model import formulation
+    from planner.results.plan import interpret
+    from planner.solver import solve as solving
     from tests.benchmarks.world_data import Result
 
     def run(path: str, time_limit: float | None) -> Result:

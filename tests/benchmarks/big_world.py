@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
-from planner.horizon import add_months
+from planner.core.calendar import add_months
 
 START = date(2026, 1, 1)
 PROVIDERS = ("north", "south", "east", "west")

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from planner.horizon import Period, add_months, mean_discount, overlap_days, years_between, years_of
-from planner.inputs import Inputs, assemble, column, throughput
-from planner.menu import may_serve
-from planner.profiles import Contract, Offer
-from planner.reading import read
+from planner.core.calendar import Period, add_months, mean_discount, overlap_days, years_between, years_of
+from planner.data.options import may_serve
+from planner.inputs.assembly import Inputs, assemble, column, throughput
+from planner.inputs.load import read
+from planner.inputs.tables import Contract, Offer
 
 MILLION = 1e6
 Place = tuple[str, str]  # site, offer

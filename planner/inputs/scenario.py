@@ -1,0 +1,246 @@
+"""What the user asks: horizon, money, workloads, limits, policy, objective; frozen records, one per section."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from planner.core.calendar import Series
+from planner.core.units import WORDS
+from planner.inputs.fields import Day, Id, Limit, LimitField, Names, Number, Quantity, Record, SeriesField, Share, Text, fault
+from planner.inputs.tables import TABLES, Country, ordered
+
+FacilityPower = Annotated[Limit, LimitField(Quantity("MW", basis="facility", example="30 GW"), "USD/MW/year")]
+Money = Annotated[Limit, LimitField(Quantity("USD", example="60 billion USD"), "USD/USD", varying=False)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code of three letters")]
+Year = Annotated[str, Field(pattern=r"^\d{4}$", description="a calendar year")]
+
+
+class Horizon(Record):
+    """First and last day of the plan and the length of its periods."""
+
+    start: Day
+    end: Day
+    step: Literal["month", "quarter", "half", "year"] = "quarter"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Horizon:
+        ordered(self.start, self.end, "start and end")
+        if not 1990 <= self.start.year <= self.end.year <= 2200:
+            raise fault(
+                f"the horizon {self.start.year} to {self.end.year} lies outside 1990 to 2200", "check the years of start and end"
+            )
+        return self
+
+
+class MoneyRules(Record):
+    """Discount rate, and what other currencies are worth."""
+
+    discount_rate: Annotated[float, Quantity("1/year", example="8 %/year")] = 0.0
+    rates: dict[Currency, Annotated[float, Quantity("USD", strict=True, example="0.71 USD")]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MoneyRules:
+        for code in self.rates:
+            if code in WORDS:
+                raise fault(
+                    f"`{code}` is a unit already, it cannot be a currency",
+                    "name another currency by its ISO code, e.g. CAD",
+                    ("rates", code),
+                )
+        return self
+
+
+class Select(Record):
+    """Which rows of the profiles take part; default all (accelerators of a table graded `assumed` only when named)."""
+
+    providers: Names | None = None
+    accelerators: Names | None = None
+    sites: Names | None = None
+    offers: Names | None = None
+    contracts: Names | None = None
+
+
+class Workload(Record):
+    """A demand for compute over time, of one kind."""
+
+    id: Id
+    kind: Id
+    demand: Annotated[Series, SeriesField(Quantity("h100e", example="1.5 million h100e"))]
+    unserved: Annotated[float, Quantity("USD/h100e/hour", example="10 USD/h100e/hour")] | None = None
+    countries: Names | None = None
+    providers: Names | None = None
+    sites: Names | None = None
+    accelerators: Names | None = None
+    min_scale_up_domain: Annotated[float, Quantity("gpu", example="72 gpu")] | None = None
+    min_memory: Annotated[float, Quantity("GB/gpu", example="180 GB/gpu")] | None = None
+    critical: Share = 0.0
+    demand_shape: Id | None = None
+    flexible: Literal["no", "day", "period"] = "no"
+
+
+class Route(Record):
+    """Serving a workload from somewhere costs more, or is not allowed."""
+
+    workload: Id
+    site: Id | None = None
+    provider: Id | None = None
+    country: Country | None = None
+    cost: Annotated[float, Quantity("USD/h100e/hour", low=None, example="0.02 USD/h100e/hour")] = 0.0
+    allowed: bool = True
+
+
+class ProviderShare(Record):
+    """A share of one provider in the plan, per period."""
+
+    provider: Id
+    of: Literal["compute", "power", "spend"] = "compute"
+    max: Share | None = None
+    min: Share | None = None
+    from_: Day | None = Field(None, alias="from")
+    to: Day | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ProviderShare:
+        ordered(self.from_, self.to, "from and to")
+        if self.max is None and self.min is None:
+            raise fault("a share limit without max or min limits nothing", 'e.g. max = "60 %"')
+        if self.max is not None and self.min is not None and self.min > self.max:
+            raise fault("min is above max", "swap them")
+        return self
+
+
+class Limits(Record):
+    """Limits over the whole plan; those with a price (`at`) are soft."""
+
+    fleet_power: FacilityPower | None = None
+    national_share: dict[Country, Annotated[Limit, LimitField(Number(0, 1), "USD/MW/year")]] = Field(default_factory=dict)
+    country_power: dict[Country, FacilityPower] = Field(default_factory=dict)
+    provider_power: dict[Id, FacilityPower] = Field(default_factory=dict)
+    budget: dict[Year, Money] = Field(default_factory=dict)
+    budget_total: Money | None = None
+    budget_basis: Literal["annuity", "cash"] = "annuity"
+    carbon: dict[Year, Annotated[Limit, LimitField(Quantity("t", example="30 Mt"), "USD/t", varying=False)]] = Field(
+        default_factory=dict
+    )
+    provider_share: tuple[ProviderShare, ...] = ()
+
+
+class Resilience(Record):
+    """After losing any one of these, the critical share of every workload is still met."""
+
+    lose: Literal["provider", "site", "country"]
+
+
+class Enabled(Record):
+    """An export rule that is switched on, with dates that replace its own."""
+
+    id: Id
+    from_: Day | None = Field(None, alias="from")
+    to: Day | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Enabled:
+        ordered(self.from_, self.to, "from and to")
+        return self
+
+
+def _enabled(value: object) -> object:
+    return {"id": value} if isinstance(value, str) else value
+
+
+class ExportControl(Record):
+    """Whose export rules count, and which."""
+
+    tenant: Id | None = None
+    status: Names = ("in_force",)
+    enable: tuple[Annotated[Enabled, BeforeValidator(_enabled)], ...] = ()
+    disable: tuple[Id, ...] = ()
+
+
+class Objective(Record):
+    """What is best."""
+
+    minimize: Literal["cost", "peak_power", "energy", "carbon", "unserved"] | None = None
+    maximize: Literal["demand_scale"] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Objective:
+        if self.minimize and self.maximize:
+            raise fault("an objective is to minimize or to maximize", "keep one of the two")
+        return self
+
+    @property
+    def name(self) -> str:
+        return self.maximize or self.minimize or "cost"
+
+
+class Energy(Record):
+    """The slices of the year that the plan resolves, and whether racks may exceed a site's power and be throttled."""
+
+    slices: Id | None = None
+    oversubscribe: bool = False
+
+
+class Solve(Record):
+    """How to solve."""
+
+    availability: Annotated[float, Number(0, 1, strict=True)] = 1.0
+    whole_racks: bool = False
+    time_limit: Annotated[float, Quantity("s", strict=True, example="600 s")] | None = None
+    gap: Annotated[float, Number(0, 1)] = 1e-4
+    solver: Text = "HiGHS"
+
+
+class Assumption(Record):
+    """Why a number of this file is what it is."""
+
+    key: Text
+    why: Text
+
+
+def _whole(value: object) -> object:
+    """`true` and 1.0 equal 1 in Python; here they are no version of the format."""
+    return value if type(value) is int else str(value)
+
+
+class Scenario(Record):
+    """A scenario without its inline rows."""
+
+    schema_: Annotated[Literal[1], BeforeValidator(_whole)] = Field(alias="schema")
+    name: Text = ""
+    extends: Text | None = None
+    profiles: tuple[str, ...] = ("bundled",)
+    horizon: Horizon
+    money: MoneyRules = MoneyRules()
+    select: Select = Select()
+    workload: tuple[Workload, ...] = Field(min_length=1)
+    route: tuple[Route, ...] = ()
+    limits: Limits = Limits()
+    resilience: Resilience | None = None
+    export_control: ExportControl = ExportControl()
+    objective: Objective = Objective()
+    energy: Energy | None = None
+    solve: Solve = Solve()
+    assumption: tuple[Assumption, ...] = ()
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a scenario file, inline rows included, for editors."""
+    rows: dict[str, Any] = {}
+    for table in TABLES.values():
+        row = table.record.model_json_schema(by_alias=True)
+        properties = row["properties"] | {
+            "source": {"type": "string"},
+            "confidence": {"type": "string"},
+            "note": {"type": "string"},
+        }
+        properties.pop("throughput", None)
+        shape: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+        if table.name == "accelerators":
+            shape["patternProperties"] = {"^throughput_": Quantity("h100e/gpu").schema()}
+        rows[table.singular] = {"type": "array", "items": shape, "description": (table.record.__doc__ or "").strip()}
+    schema = Scenario.model_json_schema(by_alias=True)
+    schema["properties"] |= rows
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Planner scenario"} | schema

@@ -1,0 +1,371 @@
+"""The plan as tidy tables: one fact a row, the unit in the column name. `frame` makes a DataFrame of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner.core.calendar import overlap_days
+from planner.core.table import MILLION, Row, Table, make
+from planner.inputs.assembly import Inputs
+from planner.results.plan import DUST, Plan
+from planner.results.power import energy_tables, firm_power, metered_bill, supply_bills, supply_lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def frame(table: Table) -> pd.DataFrame:
+    """The table as a DataFrame."""
+    import pandas as pd
+
+    return pd.DataFrame(list(table.rows), columns=list(table.columns))
+
+
+def tables(inputs: Inputs, plan: Plan) -> list[Table]:
+    """Every table of a plan but the constraints and the sources, which have rooms of their own."""
+    made = [
+        mix(plan),
+        allocation(plan),
+        fleet(plan),
+        demand(plan),
+        cost(inputs, plan),
+        power(inputs, plan),
+        contracts(inputs, plan),
+    ]
+    if plan.licensed:
+        made.append(licences(plan))
+    if plan.instance.losses:
+        made.append(resilience(plan))
+    return made + energy_tables(plan)
+
+
+@dataclass
+class ProviderSums:
+    """What a provider holds, draws, delivers and is paid in a period."""
+
+    racks: float = 0.0
+    gpus: float = 0.0
+    compute: float = 0.0
+    power: float = 0.0
+    spend: float = 0.0  # USD
+
+    def add(self, other: ProviderSums, weight: float = 1.0) -> None:
+        self.racks += other.racks * weight
+        self.gpus += other.gpus * weight
+        self.compute += other.compute * weight
+        self.power += other.power * weight
+        self.spend += other.spend
+
+
+def provider_sums(plan: Plan) -> dict[tuple[int, str], ProviderSums]:
+    """Per period and provider; every provider that has a position appears in every period."""
+    data = plan.instance
+    providers = sorted({p.site.provider for p in data.positions} | {s.provider for s in data.sources if s.provider})
+    sums = {(t, name): ProviderSums() for t in data.times for name in providers}
+    for (p, t), held in plan.held.items():
+        position, mine = data.positions[p], sums[t, data.positions[p].site.provider]
+        online = plan.online[p, t]
+        mine.racks += held
+        mine.gpus += held * position.accelerator.chips_per_rack
+        mine.power += online * data.power[p]
+        mine.spend += spend(plan, p, t) * MILLION
+    for w, p, t in plan.use:
+        sums[t, data.positions[p].site.provider].compute += plan.delivered(w, p, t)
+    for t, provider, amount in supply_bills(plan):
+        if (t, provider) in sums:
+            sums[t, provider].spend += amount * MILLION
+    return sums
+
+
+def spend(plan: Plan, p: int, t: int) -> float:
+    """Rent, metered energy and capital charge of a position in a period [million USD]."""
+    data = plan.instance
+    return plan.held[p, t] * (data.rent[p][t] + data.capital[p][t]) + metered_bill(plan, p, t)
+
+
+def mix(plan: Plan) -> Table:
+    """Per period and provider; the block `total` has spend summed, the rest as means over the hours, shares as ratios of sums."""
+    data = plan.instance
+    sums = provider_sums(plan)
+    hours = sum(t.hours for t in data.periods)
+    blocks = [(t.label, {name: s for (i, name), s in sums.items() if i == t.index}) for t in data.periods]
+    total: dict[str, ProviderSums] = {}
+    for (t_index, name), s in sums.items():
+        total.setdefault(name, ProviderSums()).add(s, data.periods[t_index].hours / hours)
+    rows = []
+    for name, block in [*blocks, ("total", total)]:
+        whole = ProviderSums()
+        for s in block.values():
+            whole.add(s)
+        for provider, s in block.items():
+            shares = [
+                part / all_ if all_ > 0 else 0.0
+                for part, all_ in ((s.compute, whole.compute), (s.power, whole.power), (s.spend, whole.spend))
+            ]
+            rows.append((name, provider, s.racks, s.gpus, s.compute, s.power, s.spend, *shares))
+    columns = "period provider racks gpus compute_h100e power_mw spend_usd share_compute share_power share_spend"
+    return make("mix", columns, rows)
+
+
+def allocation(plan: Plan) -> Table:
+    """Racks at work by workload and position."""
+    data = plan.instance
+    rows = []
+    for (w, p, t), racks in sorted(plan.use.items(), key=lambda item: (item[0][2], item[0][0], item[0][1])):
+        position = data.positions[p]
+        site, a = position.site, position.accelerator
+        place = (data.periods[t].label, data.workloads[w], site.provider, site.id, site.country, a.id, position.label)
+        rows.append((*place, racks, racks * a.chips_per_rack, plan.delivered(w, p, t)))
+    columns = "period workload provider site country accelerator offer racks gpus compute_h100e"
+    return make("allocation", columns, rows)
+
+
+def fleet(plan: Plan) -> Table:
+    """Racks added, held and online by position."""
+    data = plan.instance
+    rows = []
+    for t in data.times:
+        for position in data.positions:
+            p = position.index
+            added, held, online = plan.added.get((p, t), 0.0), plan.held[p, t], plan.online[p, t]
+            if max(added, held, online) > DUST:
+                place = (data.periods[t].label, position.site.provider, position.site.id, position.accelerator.id, position.label)
+                rows.append((*place, added, held, online, online * data.power[p]))
+    return make("fleet", "period provider site accelerator offer racks_added racks_held racks_online power_mw", rows)
+
+
+def demand(plan: Plan) -> Table:
+    """Demand, what is served and what is not, for every workload and period."""
+    data = plan.instance
+    served: dict[tuple[int, int], float] = {}
+    for w, p, t in plan.use:
+        served[w, t] = served.get((w, t), 0.0) + plan.delivered(w, p, t)
+    rows = [
+        (data.periods[t].label, name, data.demand[w][t] * plan.scale, served.get((w, t), 0.0), plan.unserved[w, t])
+        for t in data.times
+        for w, name in enumerate(data.workloads)
+    ]
+    return make("demand", "period workload demand_h100e served_h100e unserved_h100e", rows)
+
+
+def cost(inputs: Inputs, plan: Plan) -> Table:
+    """What is paid, by period, provider and item; undiscounted and discounted."""
+    data = plan.instance
+    sums: dict[tuple[str, str, str], list[float]] = {}
+
+    def pay(period: str, provider: str, item: str, amount: float, discount: float) -> None:
+        if amount:
+            entry = sums.setdefault((period, provider, item), [0.0, 0.0])
+            entry[0] += amount * MILLION
+            entry[1] += amount * discount * MILLION
+
+    for (p, t), held in plan.held.items():
+        provider, label, worth = data.positions[p].site.provider, data.periods[t].label, data.discount[t]
+        pay(label, provider, "rent", held * data.rent[p][t], worth)
+        pay(label, provider, "energy", metered_bill(plan, p, t), worth)
+        pay(label, provider, "capex", held * data.capital[p][t], worth)
+    for t, provider, amount in supply_bills(plan):
+        pay(data.periods[t].label, provider, "energy", amount, data.discount[t])
+    costs = {(s.workload, p): s.route_cost for k in data.classes for s in k.serves for p in k.positions if s.route_cost}
+    for w, p, t in plan.use:
+        if (w, p) in costs:
+            amount = plan.delivered(w, p, t) * costs[w, p] * data.periods[t].hours / MILLION
+            pay(data.periods[t].label, data.positions[p].site.provider, "route", amount, data.discount[t])
+    for c in data.commitments:
+        pay(c.label, c.contract.provider, "shortfall", plan.shortfall[c.index], c.discount)
+    for (w, t), missing in plan.unserved.items():
+        amount = missing * (data.unserved_price[w] or 0.0) * data.periods[t].hours / MILLION
+        pay(data.periods[t].label, "", "unserved", amount, data.discount[t])
+    for period, amount, discounted in _soft_payments(inputs, plan):
+        entry = sums.setdefault((period, "", "soft"), [0.0, 0.0])
+        entry[0] += amount * MILLION
+        entry[1] += discounted * MILLION
+    order = {t.label: t.index for t in data.periods}
+    rows = [
+        (*key, *amounts)
+        for key, amounts in sorted(sums.items(), key=lambda item: (order.get(item[0][0], len(order)), item[0]))
+        if max(map(abs, amounts)) > 1e-6
+    ]
+    return make("cost", "period provider item amount_usd discounted_usd", rows)
+
+
+def _soft_payments(inputs: Inputs, plan: Plan) -> Iterator[tuple[str, float, float]]:
+    """(period, undiscounted, discounted) payments for soft limits [million USD]."""
+    data, limits = plan.instance, inputs.scenario.limits
+    for limit in data.power_limits:
+        for t in data.times if limit.price is not None else ():
+            paid = plan.excess.get((limit.family, limit.subject, t), 0.0) * limit.price[t]  # type: ignore[index]
+            if paid:
+                yield data.periods[t].label, paid / data.discount[t], paid
+    for budget in data.budgets:
+        if budget.price:
+            source = limits.budget_total if budget.label == "total" else limits.budget[budget.label]
+            over = plan.excess["budget", budget.label]
+            yield budget.label, over * (source.price if source and source.price else 0.0), over * budget.price
+    for cap in data.carbon_caps:
+        if cap.price:
+            over = plan.excess["carbon", cap.label]
+            yield cap.label, over * (limits.carbon[cap.label].price or 0.0) / MILLION, over * cap.price
+
+
+def power(inputs: Inputs, plan: Plan) -> Table:
+    """Draw, limit, energy and carbon of sites, grids, countries, providers and the fleet."""
+    data = plan.instance
+    limits: dict[tuple[str, str, int], float] = {}
+    scopes = {"site_power": "site", "grid_headroom": "grid", "country_power": "country", "national_share": "country",
+              "provider_power": "provider", "fleet_power": "fleet"}  # fmt: skip
+    for limit in (*data.site_power, *data.power_limits):
+        for t, bound in enumerate(limit.limit):
+            if bound is not None and limit.family in scopes:
+                key = (scopes[limit.family], limit.subject, t)
+                own = firm_power(plan, limit.subject, t) if limit.family == "site_power" else 0.0
+                limits[key] = min(bound + own, limits.get(key, bound + own))
+    names: dict[str, Callable[[int], str]] = {
+        "site": lambda p: data.positions[p].site.id,
+        "grid": lambda p: data.positions[p].site.grid,
+        "country": lambda p: data.positions[p].site.country,
+        "provider": lambda p: data.positions[p].site.provider,
+        "fleet": lambda p: "fleet",
+    }
+    sums: dict[tuple[str, str, int], list[float]] = {(scope, name, t): [0.0, 0.0, 0.0] for scope, name, t in limits}
+    for t in data.times:
+        sums.setdefault(("fleet", "fleet", t), [0.0, 0.0, 0.0])
+    for key, figures in draws(plan, names).items():
+        sums[key] = figures
+    order = list(names)
+    rows = []
+    for (scope, name_, t), (draw, energy, carbon) in sorted(sums.items(), key=lambda i: (i[0][2], order.index(i[0][0]), i[0][1])):
+        bound = limits.get((scope, name_, t))
+        rows.append((data.periods[t].label, scope, name_, draw, bound, None if bound is None else bound - draw, energy, carbon))
+    return make("power", "period scope id draw_mw limit_mw headroom_mw energy_mwh carbon_t", rows)
+
+
+def draws(plan: Plan, names: Mapping[str, Callable[[int], str]]) -> dict[tuple[str, str, int], list[float]]:
+    """(highest rated draw of the slices [MW], energy [MWh], carbon [t]) by scope, name and period.
+
+    A grid carries what its sites do not make themselves.
+    """
+    data = plan.instance
+    slices: dict[tuple[str, str, int], dict[int, float]] = {}
+    found: dict[tuple[str, str, int], list[float]] = {}
+    for (p, t), online in plan.online.items():
+        if online <= DUST:
+            continue
+        for scope, name in names.items():
+            key = (scope, name(p), t)
+            entry = found.setdefault(key, [0.0, 0.0, 0.0])
+            by_slice = slices.setdefault(key, {})
+            for i in data.slices.there(t):
+                racks = plan.running(p, t, i)
+                by_slice[i] = by_slice.get(i, 0.0) + racks * data.power[p]
+                entry[1] += racks * data.load[p] * data.slices.hours[t][i]
+                entry[2] += racks * data.carbon[p][t][i]
+    for m in data.managed:
+        places = {
+            "site": m.site.id,
+            "grid": m.site.grid,
+            "country": m.site.country,
+            "provider": m.site.provider,
+            "fleet": "fleet",
+        }
+        for t in data.times:
+            for i in data.slices.there(t):
+                emitted = sum(line.carbon for line in supply_lines(plan, m, t, i))
+                own = sum(line.mw for line in supply_lines(plan, m, t, i) if line.own)
+                for scope, place in places.items():
+                    if (scope, place, t) in found:
+                        found[scope, place, t][2] += emitted
+                        if scope == "grid":
+                            slices[scope, place, t][i] -= own
+    for key, by_slice in slices.items():
+        found[key][0] = max(0.0, *by_slice.values())
+    return found
+
+
+def contracts(inputs: Inputs, plan: Plan) -> Table:
+    """The take-or-pay ledger; year `after` is what remains to be paid beyond the horizon."""
+    data = plan.instance
+    rows: list[Row] = []
+    hours: dict[int, float] = {}
+    for pool in data.pools:
+        money = sum(_counted_spend(plan, p, t) for p, t in pool.members)
+        gpu_hours = sum(
+            plan.held[p, t] * data.positions[p].accelerator.chips_per_rack * data.periods[t].hours for p, t in pool.members
+        )
+        for c, _ in pool.commitments:
+            part = plan.allotted[c, pool.index] / money if money > 0 else 0.0
+            hours[c] = hours.get(c, 0.0) + part * gpu_hours
+    for due in data.commitments:
+        spent = sum(amount for (c, _), amount in plan.allotted.items() if c == due.index)
+        short = plan.shortfall[due.index]
+        used = hours.get(due.index, 0.0)
+        each = (spent + short) * MILLION / used if used > 1 else None
+        amounts = (due.amount, spent, short, spent + short)
+        rows.append((due.contract.id, due.contract.provider, due.label, *(a * MILLION for a in amounts), used, each))
+    for contract_id, provider, amount in after_horizon(inputs):
+        rows.append((contract_id, provider, "after", amount, None, None, None, None, None))
+    columns = "contract provider year committed_usd spent_usd shortfall_usd paid_usd gpu_hours usd_per_gpu_hour"
+    return make("contracts", columns, sorted(rows, key=lambda row: (row[0], row[2] == "after", row[2])))
+
+
+def _counted_spend(plan: Plan, p: int, t: int) -> float:
+    """Rent and metered energy of a position in a period [million USD]: what counts towards contracts."""
+    return plan.held[p, t] * plan.instance.rent[p][t] + metered_bill(plan, p, t)
+
+
+def after_horizon(inputs: Inputs) -> Iterator[tuple[str, str, float]]:
+    """(contract, provider, take-or-pay that falls after the horizon [USD])."""
+    begins = inputs.horizon[-1].last
+    for contract in inputs.contracts:
+        if contract.value and contract.take_or_pay and contract.end and contract.end > begins:
+            days = (contract.end - contract.start).days + 1
+            inside = sum(overlap_days(contract.start, contract.end, t) for t in inputs.horizon)
+            before = max(0, (min(inputs.horizon[0].first, contract.end) - contract.start).days)
+            yield contract.id, contract.provider, contract.value * contract.take_or_pay * (days - inside - before) / days
+
+
+def licences(plan: Plan) -> Table:
+    """What is shipped under export licences."""
+    data = plan.instance
+    rows = [
+        (licence, data.periods[t].label, data.groups[g].site.id, data.groups[g].accelerator, amount)
+        for (licence, g, t), amount in sorted(plan.licensed.items(), key=lambda item: (item[0][2], item[0]))
+    ]
+    return make("licences", "licence period site accelerator gpus", rows)
+
+
+def resilience(plan: Plan) -> Table:
+    """The second dispatch: racks that carry the critical share of each workload after a loss."""
+    data = plan.instance
+    rows = []
+    several = len(data.slices.ids) > 1
+    for (n, w, p, t, i), racks in sorted(plan.rescue.items(), key=lambda item: (item[0][3], item[0])):
+        position = data.positions[p]
+        compute = racks * data.compute[w, position.accelerator.id][t]
+        when = (data.periods[t].label, *([data.slices.ids[i]] if several else []))
+        place = (data.losses[n].subject, *when, data.workloads[w], position.site.id, position.accelerator.id)
+        rows.append((*place, position.label, racks, compute))
+    columns = f"lost period {'slice ' if several else ''}workload site accelerator offer racks compute_h100e"
+    return make("resilience", columns, rows)
+
+
+def totals(plan: Plan, made: Sequence[Table]) -> dict[str, float]:
+    """The totals of plan.json."""
+    data = plan.instance
+    by_name = {table.name: table for table in made}
+    costs = by_name["cost"].rows
+    fleet_rows = [row for row in by_name["power"].rows if row[1] == "fleet"]
+    found = {
+        "cost_usd": sum(row[4] for row in costs),
+        "spend_usd": sum(row[3] for row in costs if row[2] in ("rent", "energy", "capex")),
+        "peak_power_mw": max((row[3] for row in fleet_rows), default=0.0),
+        "energy_mwh": sum(row[6] for row in fleet_rows),
+        "carbon_t": sum(row[7] for row in fleet_rows),
+        "unserved_h100e_h": sum(missing * data.periods[t].hours for (_, t), missing in plan.unserved.items()),
+        "shortfall_usd": sum(row[3] for row in costs if row[2] == "shortfall"),
+    }
+    if data.objective == "demand_scale":
+        found["demand_scale"] = plan.scale
+    return found

@@ -1,0 +1,1 @@
+"""What a user reads on the screen, and the pictures."""
