@@ -13,13 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import highspy
-
 from planner.data import instance
 from planner.model import formulation
 from planner.model.formulation import Model
 from planner.model.measures import objective_unit
 from planner.run import pipeline
+from planner.solver.highs import INF, INFEASIBLE, OPTIMAL, UNBOUNDED
 from planner.solver.solve import load
 from tests.test_oracle import BLOCKS
 
@@ -78,17 +77,16 @@ def least(made: Model, fixed: Fixing | None = None, without: Collection[str] = (
     costs, constant = made.program.terms(made.objective)
     engine = load(made.program, costs, constant)
     for key, amount in (fixed or {}).items():
-        engine.changeColBounds(made.program.columns.index(key), amount, amount)
+        engine.bound_column(made.program.columns.index(key), amount, amount)
     for i, (rule, *_) in enumerate(made.program.rows):
         if rule in without:
-            engine.changeRowBounds(i, -highspy.kHighsInf, highspy.kHighsInf)
-    engine.setOptionValue("presolve", "off")  # so that infeasible and unbounded are told apart
-    engine.run()
-    status, kinds = engine.getModelStatus(), highspy.HighsModelStatus
-    if status == kinds.kOptimal:
-        return float(engine.getInfo().objective_function_value)
-    assert status in (kinds.kInfeasible, kinds.kUnbounded), status
-    return float("inf") if status == kinds.kInfeasible else float("-inf")
+            engine.bound_row(i, -INF, INF)
+    engine.set("presolve", "off")  # so that infeasible and unbounded are told apart
+    status = engine.run()
+    if status == OPTIMAL:
+        return engine.objective
+    assert status in (INFEASIBLE, UNBOUNDED), status
+    return INF if status == INFEASIBLE else -INF
 
 
 def written(made: Model) -> str:

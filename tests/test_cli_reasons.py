@@ -26,7 +26,7 @@ def test_explain_says_what_binds(tmp_path: Path) -> None:
     assert "written: limits.fleet_power 100 MW (inputs/classroom.toml:91, assumed)" in done.out
     (found,) = rows(tmp_path / "binding.csv")
     assert float(found["saves"]) == pytest.approx(175.2e6) and found["worth_unit"] == "USD"
-    assert {"holds_from", "holds_to"} <= set(rows(tmp_path / "constraints.csv")[0])
+    assert {"shadow_price", "shadow_price_less"} <= set(rows(tmp_path / "constraints.csv")[0])
     assert json.loads(planner("explain", "classroom", "--json").out)["binding"][0]["constraint"] == "fleet_power"
 
 

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Sequence
 
-import highspy
 import pytest
 from rich.console import Console
 
@@ -26,7 +25,7 @@ from planner.model.formulation import Model
 from planner.proof import exact
 from planner.results.shadow_prices import FAMILIES
 from planner.run import pipeline
-from planner.solver import solve
+from planner.solver import highs, solve
 from planner.terminal.conflict import arithmetic, rounded, show_conflict
 from tests.small import model, plan, scenario
 from tests.test_oracle import (
@@ -78,18 +77,17 @@ def explained(locks: Sequence[str] = (), **blocks: str) -> tuple[Conflict, str]:
 
 def holds(made: Model, numbers: Sequence[elastic.Bound]) -> bool:
     """Whether these bounds, with the structure, can all hold: a fresh engine with every other bound left out."""
-    program, inf = made.program, highspy.kHighsInf
+    program, inf = made.program, highs.INF
     engine = solve.load(program, [0.0] * len(program.columns), 0.0)
     kept = {i for bound in numbers for i in bound.rows}
     for bound in elastic.bounds(made):
         for i in set(bound.rows) - kept:
-            engine.changeRowBounds(i, -inf, inf)
+            engine.bound_row(i, -inf, inf)
         if bound.column is not None and all(bound.column != mine.column for mine in numbers):
-            engine.changeColBounds(bound.column, 0.0, inf)
-    engine.run()
-    status, kinds = engine.getModelStatus(), highspy.HighsModelStatus
-    assert status in (kinds.kOptimal, kinds.kInfeasible)
-    return bool(status == kinds.kOptimal)
+            engine.bound_column(bound.column, 0.0, inf)
+    status = engine.run()
+    assert status in (highs.OPTIMAL, highs.INFEASIBLE)
+    return status == highs.OPTIMAL
 
 
 def checked(made: Model, found: Conflict) -> None:
@@ -151,8 +149,7 @@ def moves(numbers: Sequence[elastic.Bound], way: Way) -> list[tuple[elastic.Boun
 def feasible(made: Model, moved: Sequence[tuple[elastic.Bound, float]]) -> bool:
     engine = solve.load(made.program, [0.0] * len(made.program.columns), 0.0)
     ways_out.move(engine, made, moved)
-    engine.run()
-    return bool(engine.getModelStatus() == highspy.HighsModelStatus.kOptimal)
+    return engine.run() == highs.OPTIMAL
 
 
 def the_short(found: Conflict) -> Short:

@@ -22,7 +22,7 @@ STEP = 1e-4  # USD per GPU-hour to either side of an entry price
 
 
 def entries(result: Result) -> dict[str, Entry]:
-    found = entry_prices(result.inputs, result.model, result.solution.engine.getBasis())
+    found = entry_prices(result.inputs, result.model, result.solution.basis)
     assert len(table(found).rows) == len(found)
     return {e.offer: e for e in found}
 
@@ -126,7 +126,7 @@ def test_the_real_one() -> None:
     inputs, _ = pipeline.prepare("openai-base")
     model = formulation.build(instance.build(inputs))
     first = solve(model, inputs.scenario.solve)
-    found = {e.offer: e for e in entry_prices(inputs, model, first.engine.getBasis())}
+    found = {e.offer: e for e in entry_prices(inputs, model, first.basis)}
     assert len(found) >= 20
     entry = found["oracle-b200-reserved"].entry
     assert entry is not None

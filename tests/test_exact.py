@@ -531,9 +531,9 @@ def test_a_plan_that_is_not_the_best_is_refused_though_the_audit_passes(tmp_path
     costs, _ = made.program.terms(made.cost)
     dearest = solve.load(made.program, [-c for c in costs], 0.0)
     for j, up in enumerate(made.program.upper):
-        dearest.changeColBounds(j, 0, min(up, 1e4))
-    solve.run(dearest)
-    solution = dataclasses.replace(honest.solution, values=list(dearest.getSolution().col_value))
+        dearest.bound_column(j, 0, min(up, 1e4))
+    dearest.run()
+    solution = dataclasses.replace(honest.solution, values=list(dearest.values))
     found = room.interpret(made, solution)
     tables = report.tables(honest.inputs, found)
     totals = report.totals(found, tables)

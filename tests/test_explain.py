@@ -160,10 +160,10 @@ def test_money_limits_speak_of_millions() -> None:
 
 
 def test_power_sources_pass_on_what_their_capacity_is_worth() -> None:
-    """Rows of purchase and generation have prices of a kind, but nobody can give them room: they are not ranked."""
+    """Nobody can give rows of purchase and generation room: they have no prices of their own and are not ranked."""
     blocks: dict[str, Any] = {**MANAGED, "more": PPA.format(0.5, 20)}
     result = plan(scenario(**blocks))
-    assert any(x.rule == "purchase" and x.worth for x in result.limits)
+    assert {x.worth for x in result.limits if x.rule in ("purchase", "generation")} == {None}
     assert not {rule for rule, _ in bearing(result.limits)} & {"purchase", "generation"}
 
 

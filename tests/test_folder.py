@@ -32,7 +32,7 @@ COLUMNS = {  # design, section 9
     "demand": "period workload demand_h100e served_h100e unserved_h100e",
     "cost": "period provider item amount_usd discounted_usd",
     "power": "period scope id draw_mw limit_mw headroom_mw energy_mwh carbon_t",
-    "constraints": "constraint subject period value limit unit slack binding shadow_price shadow_unit holds_from holds_to",
+    "constraints": "constraint subject period value limit unit slack binding shadow_price shadow_price_less shadow_unit",
     "sources": "what value unit file line source confidence note",  # confidence: section 12
     "contracts": "contract provider year committed_usd spent_usd shortfall_usd paid_usd gpu_hours usd_per_gpu_hour",
 }

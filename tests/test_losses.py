@@ -16,7 +16,7 @@ LOSE = '[resilience]\nlose = "provider"'
 def report(result: Result, lose: str = "provider") -> Report:
     assert result.plan is not None
     found = what_is_left(result.inputs, result.model, result.plan, result.solution.values, lose)
-    found = price_of_surviving(found, result.model, result.solution.engine.getBasis())
+    found = price_of_surviving(found, result.model, result.solution.basis)
     assert all(len(row) == len(table(found).columns) for row in table(found).rows)
     return found
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 import pytest
 
 from planner.core.basis import Basis
 from planner.model.program import Program, total
 from planner.proof.exact import Certificate, Record, certify, farkas, record_of, refutes
-from planner.solver.ranging import row_ranges, written_twice
-from planner.solver.solve import load, run
+from planner.solver.highs import Engine
+from planner.solver.ranging import direction, written_twice
+from planner.solver.solve import load
 
 
 class Published:
@@ -37,9 +37,9 @@ class Published:
         assert found.proved, found.what
         return found
 
-    def engine(self) -> Any:
+    def engine(self) -> Engine:
         engine = load(self.program, *self.program.minimize(self.goal))
-        run(engine)
+        engine.run()
         return engine
 
 
@@ -63,13 +63,12 @@ def test_steel() -> None:
     found = made.proved()
     assert found.objective == -(Fraction(25) * 6000 + 30 * 500 + 29 * Fraction(7200, 7))  # 1028.571 t of plate
     engine = made.engine()
-    solution = engine.getSolution()
-    assert solution.col_value == pytest.approx([6000, 500, 1028.5714286])
-    assert solution.row_dual[0] * 1400 == pytest.approx(-4640)
-    assert solution.col_dual[0] == pytest.approx(-1.8) and solution.row_dual[2] == pytest.approx(3.1428571)
+    assert engine.values == pytest.approx([6000, 500, 1028.5714286])
+    assert engine.prices[0] * 1400 == pytest.approx(-4640)
+    assert engine.reduced[0] == pytest.approx(-1.8) and engine.prices[2] == pytest.approx(3.1428571)
     # plate runs from its 750 t to its 3,500 t: from 30 + 500/140 + 750/160 hours on, up to 3,500/160
-    low, high = row_ranges(made.program, engine)[0]
-    assert low / 1400 == pytest.approx(30 + 500 / 140 + 750 / 160) and high / 1400 == pytest.approx(30 + 500 / 140 + 3500 / 160)
+    assert direction(engine, {0: 1.0}).room == pytest.approx((30 + 500 / 140 + 3500 / 160 - 40) * 1400)
+    assert direction(engine, {0: -1.0}).room == pytest.approx((40 - 30 - 500 / 140 - 750 / 160) * 1400)
 
 
 FOODS = ("BEEF", "CHK", "FISH", "HAM", "MCH", "MTL", "SPG", "TUR")
@@ -102,7 +101,7 @@ def test_diet_of_macaroni() -> None:
     """88.20 a week: 46.667 packages of macaroni and cheese, nothing else."""
     made = diet(VITAMINS)
     assert made.proved().objective == Fraction("1.89") * 700 / 15
-    assert np.array(made.engine().getSolution().col_value) == pytest.approx([0, 0, 0, 0, 700 / 15, 0, 0, 0])
+    assert made.engine().values == pytest.approx([0, 0, 0, 0, 700 / 15, 0, 0, 0])
 
 
 def varied(sodium: float) -> Published:
@@ -115,7 +114,7 @@ def test_diet_with_variety() -> None:
     """118.0594 with 50,000 mg of sodium: 5.36061 beef, 9.30605 spaghetti, the others at two or ten packages."""
     made = varied(50_000)
     assert float(made.proved().objective or 0) == pytest.approx(118.0594032, abs=5e-8)
-    bought = made.engine().getSolution().col_value
+    bought = made.engine().values
     assert bought == pytest.approx([5.360613811, 2, 2, 10, 10, 10, 9.306052855, 2])
 
 
@@ -124,7 +123,7 @@ def test_diet_that_does_not_exist() -> None:
     made = varied(40_000)
     assert not certify(made.record, Basis("L" * 8, "B" * len(made.program.rows))).proved
     engine = made.engine()
-    ray = engine.getDualRay()[2]
+    ray = engine.ray
     hint = {i: float(y) for i, y in enumerate(ray) if y}
     found = farkas(made.record, hint) or farkas(made.record, {i: -y for i, y in hint.items()})
     assert found is not None
@@ -150,5 +149,5 @@ def test_transport_of_coils() -> None:
         made.program.add(total((1.0, ship[m, p]) for m in mills) == tons, "demand", p)
     made.goal = total((float(c), ship[m, p]) for m in mills for p, c in zip(plants, costs[m], strict=True))
     assert made.proved().objective == 196_200
-    assert made.engine().getInfo().objective_function_value == pytest.approx(196_200)
+    assert made.engine().objective == pytest.approx(196_200)
     assert written_twice(made.program, list(range(len(made.program.rows)))) == []

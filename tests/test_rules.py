@@ -25,7 +25,7 @@ RACK, DEAR = 175_200.0, 262_800.0  # USD a year of a rack of p and of q
 
 def costs(text: str) -> dict[str, Cost]:
     result = plan(text)
-    found = cost_of_rules(result.inputs, result.model, result.solution.engine.getBasis())
+    found = cost_of_rules(result.inputs, result.model, result.solution.basis)
     assert len(table(found).rows) == len(found) and [c.cost for c in found] == sorted((c.cost for c in found), reverse=True)
     return {f"{c.rule.kind} {c.rule.id}": c for c in found}
 

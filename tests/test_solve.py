@@ -181,14 +181,6 @@ def test_infeasible_has_no_values() -> None:
     assert math.isnan(found.objective)
 
 
-def test_the_engine_stays_alive() -> None:
-    made = model(scenario())
-    found = solve.solve(made, Solve())
-    found.engine.changeColBounds(made.program.columns.index(("taken", 0, 0)), 12, 12)
-    found.engine.run()
-    assert found.engine.getInfo().objective_function_value == pytest.approx(12 * RACK_YEAR / 1e6)
-
-
 # --- ties and proofs --------------------------------------------------------------------------------------------------
 
 

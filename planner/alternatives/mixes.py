@@ -16,7 +16,6 @@ from planner.data import instance
 from planner.inputs.assembly import Inputs
 from planner.model import formulation
 from planner.solver import solve
-from planner.solver.warm import carry
 
 Progress = Callable[[str], None]
 
@@ -130,7 +129,7 @@ def mixes(inputs: Inputs, within: float, count: int = 8, progress: Progress | No
         raise Stopped("stopped before the optimum was proved: there is nothing to measure a distance from")
     if first.status != "optimal":
         return Mixes(name, first.status, objective)
-    start = carry(first.engine.getBasis(), model.program, model.program) if first.engine is not None else None
+    start = first.basis
     near = Near(model, start)
     if within > 0 and near.roomless:
         what = f"the {best_of(objective)} is 0, and a percentage of it leaves no room"

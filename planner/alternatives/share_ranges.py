@@ -20,7 +20,8 @@ from planner.model.formulation import Model
 from planner.model.measures import PROVIDER_SUMS, over_horizon
 from planner.model.program import Program
 from planner.model.variables import Expression
-from planner.solver.solve import TIE, load, run
+from planner.solver.highs import INF, OPTIMAL, Engine
+from planner.solver.solve import TIE, load
 from planner.solver.warm import Answer, Linear, Probe, Vector
 
 OF = tuple(PROVIDER_SUMS)  # compute, power, spend
@@ -51,10 +52,10 @@ class Near(Probe):
     def __init__(self, model: Model, start: Any = None) -> None:
         super().__init__(model, start)
         # a new goal leaves the basis feasible but not optimal, so primal pivots; this scaling saves a third of them
-        self._engine.setOptionValue("simplex_strategy", 4)
-        self._engine.setOptionValue("simplex_scale_strategy", 4)
+        self._engine.set("simplex_strategy", 4)
+        self._engine.set("simplex_scale_strategy", 4)
         # the goal of a ratio is zero at its optimum, a difference of large numbers: their rounding is no gap
-        self._engine.setOptionValue("optimality_tolerance", 1e-2)
+        self._engine.set("optimality_tolerance", 1e-2)
         self._room: list[tuple[int, Linear, float]] = []
         self.best = self.minimize()
         if not self.best.optimal:
@@ -205,80 +206,68 @@ def movable(model: Model) -> tuple[str, ...]:
     them, so the plan is the only one (to the solver's tolerance). This is one LP more, and a proof in both senses. It starts from
     scratch: a basis from elsewhere may have left out a row of a helper, which is free here and could move unseen.
     """
-    import highspy
-
     program, data = model.program, model.instance
     goals: list[Expression] = [model.objective] + ([] if data.objective == "cost" else [model.cost])
     engine = load(program, *program.terms(goals[0]), relaxed=True)
     helpers = {name for name, measure in HELPERS.items() if measure != data.objective}
     for j, key in enumerate(program.columns):
         if key[0] in helpers:
-            engine.changeColBounds(j, 0.0, 0.0)
+            engine.bound_column(j, 0.0, 0.0)
     for i, key in enumerate(program.rows):
         if key[0] in helpers:
-            engine.changeRowBounds(i, -highspy.kHighsInf, highspy.kHighsInf)
-    every = np.arange(len(program.columns), dtype=np.int32)
-    costs = np.zeros(len(every))
+            engine.bound_row(i, -INF, INF)
     for expression in goals:
         costs = np.array(program.terms(expression)[0])
-        engine.changeColsCost(len(every), every, costs)
+        engine.cost(costs)
         _solve(engine)
         _pin(engine, 1e-9 * float(np.abs(costs).max(initial=1.0)))
-    before = np.array(engine.getSolution().col_value)
+    before = engine.values
     goal = _away(engine, program)
     if not goal.any():
         return ()
-    engine.changeColsCost(len(every), every, goal)
+    engine.cost(goal)
     _solve(engine)
-    after = np.array(engine.getSolution().col_value)
+    after = engine.values
     moved = np.abs(after - before) > STILL * np.maximum(1.0, np.abs(before))
     return tuple(dict.fromkeys(program.columns[j][0] for j in np.flatnonzero(moved)))
 
 
-def _solve(engine: Any) -> None:
-    import highspy
-
-    run(engine)
-    if engine.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        raise Stopped(f"the solver ended with `{engine.modelStatusToString(engine.getModelStatus())}` and no proof")
+def _solve(engine: Engine) -> None:
+    if (status := engine.run()) != OPTIMAL:
+        raise Stopped(f"the solver ended with `{status}` and no proof")
 
 
-def _bounds(engine: Any) -> tuple[Vector, Vector, Vector, Vector]:
+def _bounds(engine: Engine) -> tuple[Vector, Vector, Vector, Vector]:
     """Lower and upper bounds of columns, then of rows."""
-    lp = engine.getLp()
-    return np.array(lp.col_lower_), np.array(lp.col_upper_), np.array(lp.row_lower_), np.array(lp.row_upper_)
+    return *engine.column_bounds, *engine.row_bounds
 
 
-def _pin(engine: Any, free: float) -> None:
+def _pin(engine: Engine, free: float) -> None:
     """Holds every column and row that has a price above `free` where it is: what is left is the optimal face."""
-    solution = engine.getSolution()
     low, up, least, most = _bounds(engine)
     for values, prices, lower, upper, change in (
-        (solution.col_value, solution.col_dual, low, up, engine.changeColBounds),
-        (solution.row_value, solution.row_dual, least, most, engine.changeRowBounds),
+        (engine.values, engine.reduced, low, up, engine.bound_column),
+        (engine.activity, engine.prices, least, most, engine.bound_row),
     ):
         at = np.where(np.array(values) - lower <= upper - np.array(values), lower, upper)
         for j in np.flatnonzero((np.abs(np.array(prices)) > free) & (lower < upper)):
             change(int(j), at[j], at[j])
 
 
-def _away(engine: Any, program: Program) -> Vector:
+def _away(engine: Engine, program: Program) -> Vector:
     """The goal (minimised) that takes columns and rows outside of the basis away from their bounds, each by 1 at most."""
-    import highspy
-
-    basic = highspy.HighsBasisStatus.kBasic
-    basis, values = engine.getBasis(), np.array(engine.getSolution().col_value)
-    columns = np.array([status != basic for status in basis.col_status])
-    rows = np.array([status != basic for status in basis.row_status])
+    values, basic = engine.values, engine.basic
+    columns, rows = (np.ones(n, dtype=bool) for n in reversed(engine.shape))
+    columns[basic[basic >= 0]] = rows[-1 - basic[basic < 0]] = False
     low, up, least, most = _bounds(engine)
     goal = np.zeros(len(low))
     for j in np.flatnonzero(columns & (low < up)):
         below = values[j] - low[j] <= up[j] - values[j]
         goal[j] = -1.0 if below else 1.0
-        engine.changeColBounds(int(j), low[j] if below else max(low[j], up[j] - 1), min(up[j], low[j] + 1) if below else up[j])
+        engine.bound_column(int(j), low[j] if below else max(low[j], up[j] - 1), min(up[j], low[j] + 1) if below else up[j])
     for i in np.flatnonzero(rows & (least < most) & (np.isfinite(least) | np.isfinite(most))):
         capped = math.isfinite(most[i])  # every row that is no equation has one bound
         span = slice(program.starts[i], program.starts[i + 1])
         np.add.at(goal, program.indices[span], np.array(program.coefficients[span]) * (1.0 if capped else -1.0))
-        engine.changeRowBounds(int(i), most[i] - 1 if capped else least[i], most[i] if capped else least[i] + 1)
+        engine.bound_row(int(i), most[i] - 1 if capped else least[i], most[i] if capped else least[i] + 1)
     return goal

@@ -100,6 +100,8 @@ class Instance:
     losses: tuple[Loss, ...]
     objective: str
     measures: frozenset[str]  # what the programme can be asked for: the objective, and further axes of a trade-off
+    then: tuple[str, ...]  # what decides among plans that are equally good, in order
+    classes_by_provider: bool
     whole_racks: bool
 
     @property
@@ -159,6 +161,8 @@ def build(inputs: Inputs, measures: tuple[str, ...] = ()) -> Instance:
     needed = tuple(
         tuple(_mean_over_slots(row, slices, slots[i], t) for t, row in enumerate(rows)) for i, rows in enumerate(slot_demand)
     )
+    then = scenario.objective.then
+    by_provider = "largest_share" in {*measures, *then} or any(s.of == "compute" for s in shares)
     cash = scenario.limits.budget_basis == "cash"
     kinds = {w.kind for w in scenario.workload}
     yields = {
@@ -171,7 +175,7 @@ def build(inputs: Inputs, measures: tuple[str, ...] = ()) -> Instance:
         periods=horizon,
         discount=recorded(mean_discount(t, origin, rate) for t in horizon),
         positions=menu,
-        classes=classes(inputs, menu, "largest_share" in measures or any(s.of == "compute" for s in shares)),
+        classes=classes(inputs, menu, by_provider),
         groups=groups,
         workloads=tuple(w.id for w in scenario.workload),
         slices=slices,
@@ -222,6 +226,8 @@ def build(inputs: Inputs, measures: tuple[str, ...] = ()) -> Instance:
         losses=tuple(losses(inputs, menu)),
         objective=measures[0],
         measures=frozenset(measures),
+        then=then,
+        classes_by_provider=by_provider,
         whole_racks=scenario.solve.whole_racks,
     )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from typing import Any
 
 from planner.infeasible.elastic import FITS, LAW, Bound, Elastic, Relaxed, bound_of, bounds, full
@@ -20,6 +19,7 @@ from planner.infeasible.relaxations import Way, unit_of, ways_out
 from planner.model.formulation import Model
 from planner.model.program import Key
 from planner.proof import exact
+from planner.proof.rational import Fraction
 from planner.results.shadow_prices import FAMILIES
 
 MOST = 3  # conflicts independent of each other

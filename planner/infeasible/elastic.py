@@ -16,7 +16,8 @@ from planner.model import formulation
 from planner.model.formulation import Model
 from planner.model.program import Program
 from planner.results.shadow_prices import FAMILIES, POWER_OF_SITE, SLICED, row_name
-from planner.solver.solve import LARGE, load, run
+from planner.solver.highs import INF, OPTIMAL
+from planner.solver.solve import LARGE, load
 
 LAW = ("export_blocked", "export_cap", "export_max_share", "export_min_share", "licence", "licence_need")
 FITS = 1e-9  # least change, relative to the bounds it falls on, below which everything fits
@@ -155,15 +156,10 @@ class Elastic:
     _state: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        import highspy
-        import numpy as np
-
         program = self.model.program
         engine = load(program, [0.0] * len(program.columns), 0.0)
         if not self.whole:
-            for j, integer in enumerate(program.integer):
-                if integer:
-                    engine.changeColIntegrality(j, highspy.HighsVarType.kContinuous)
+            engine.relax_whole()
         column = len(program.columns)
         costs: list[float] = []
         starts, indices, signs = [0], list[int](), list[float]()
@@ -171,9 +167,8 @@ class Elastic:
         for bound in self.bounds:
             rows = bound.rows
             if bound.column is not None:
-                engine.changeColBounds(bound.column, 0.0, highspy.kHighsInf)
-                entry = np.array([bound.column], dtype=np.int32)
-                engine.addRow(-highspy.kHighsInf, program.upper[bound.column], 1, entry, np.array([1.0]))
+                engine.bound_column(bound.column, 0.0, INF)
+                engine.add_row(-INF, program.upper[bound.column], {bound.column: 1.0})
                 rows, row = (row,), row + 1
             mine = []
             for sign in {-1: (-1.0,), 1: (1.0,), 0: (1.0, -1.0)}[bound.side]:
@@ -185,12 +180,8 @@ class Elastic:
                 column += 1
             self._slacks.append(tuple(mine))
             self.rows.append(rows)
-        n = len(costs)
-        engine.addCols(
-            n, np.array(costs), np.zeros(n), np.full(n, highspy.kHighsInf), len(indices),
-            np.array(starts[:-1], dtype=np.int32), np.array(indices, dtype=np.int32), np.array(signs, dtype=np.double),
-        )  # fmt: skip
-        engine.setOptionValue("mip_rel_gap", 1e-6)
+        engine.add_columns(costs, (starts, indices, signs))
+        engine.set("mip_rel_gap", 1e-6)
         self._costs = costs
         self._first = len(program.columns)
         self._engine = engine
@@ -199,11 +190,9 @@ class Elastic:
     def relax(self, soft: Iterable[int], gone: Iterable[int] = (), both: bool = True) -> Relaxed | None:
         """The least change of the soft bounds, the others stiff or gone; None if it takes more. Equations give way both ways,
         or demand, if not `both`, downwards only."""
-        import highspy
-
         soft, gone = set(soft), set(gone)
         # what is gone costs nothing: the basis at hand stays primal feasible; what turns stiff leaves it dual feasible
-        self._engine.setOptionValue("simplex_strategy", PRIMAL if gone else DUAL)
+        self._engine.set("simplex_strategy", PRIMAL if gone else DUAL)
         for b, slacks in enumerate(self._slacks):
             want = "gone" if b in gone else ("soft" if both else "down") if b in soft else "stiff"
             if want == self._state[b]:
@@ -211,26 +200,22 @@ class Elastic:
             self._state[b] = want
             for k, j in enumerate(slacks):
                 stiff = want == "stiff" or (want == "down" and k == 1 and self.bounds[b].rule == "demand")
-                self._engine.changeColBounds(j, 0.0, 0.0 if stiff else highspy.kHighsInf)
-                self._engine.changeColCost(j, 0.0 if want == "gone" else self._costs[j - self._first])
+                self._engine.bound_column(j, 0.0, 0.0 if stiff else INF)
+                self._engine.cost_of(j, 0.0 if want == "gone" else self._costs[j - self._first])
         return self._solve(soft)
 
     def _solve(self, soft: set[int]) -> Relaxed | None:
-        import highspy
-
         engine, program = self._engine, self.model.program
         large = self.solves == 0 and len(program.columns) >= LARGE and not program.sliced and not self.whole
-        engine.setOptionValue("solver", "ipx" if large else "choose")  # as in `solve`: crossover follows
-        run(engine)
+        engine.set("solver", "ipx" if large else "choose")  # as in `solve`: crossover follows
         self.solves += 1
-        if engine.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        if engine.run() != OPTIMAL:
             return None
-        found = engine.getSolution()
-        values, reduced = list(found.col_value), list(found.col_dual)
+        values, reduced = list(engine.values), list(engine.reduced)
         change = {b: sum(values[j] for j in self._slacks[b]) for b in sorted(soft)}
         size = sum(values[j] * self._costs[j - self._first] for b in soft for j in self._slacks[b])
         moved = {b: x for b, x in change.items() if x > 0}
-        return Relaxed(frozenset(soft), size, moved, list(found.row_dual), reduced, values[: self._first])
+        return Relaxed(frozenset(soft), size, moved, list(engine.prices), reduced, values[: self._first])
 
     def at_no_cost(self, b: int, found: Relaxed) -> bool:
         """Whether a bound might have given way instead: reduced cost 0."""

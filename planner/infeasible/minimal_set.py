@@ -10,7 +10,8 @@ import math
 
 from planner.infeasible.elastic import FITS, Elastic, Relaxed
 from planner.model.program import Program
-from planner.solver.solve import load, run
+from planner.solver.highs import INFEASIBLE
+from planner.solver.solve import load
 
 SEARCHED = 1500  # rows up to which the irreducible search of HiGHS takes well below a second
 
@@ -59,8 +60,6 @@ def _weights(elastic: Elastic, found: Relaxed) -> dict[int, float]:
 
 def _irreducible(elastic: Elastic, members: set[int]) -> set[int]:
     """What HiGHS finds irreducible among the rows that have a price while only the members count."""
-    import highspy
-
     found = elastic.relax(members, set(range(len(elastic.bounds))) - members)
     program = elastic.model.program
     priced = [i for i, price in enumerate(found.prices[: len(program.rows)]) if price] if found else []
@@ -76,15 +75,14 @@ def _irreducible(elastic: Elastic, members: set[int]) -> set[int]:
     part.senses, part.rhs = [program.senses[i] for i in priced], [program.rhs[i] for i in priced]
     part.columns, part.upper = [program.columns[j] for j in columns], [math.inf] * len(columns)
     engine = load(part, [0.0] * len(columns), 0.0)
-    engine.setOptionValue("presolve", "off")
-    run(engine)  # the irreducible search of a model that was never run reads memory that is not its own
-    if engine.getModelStatus() != highspy.HighsModelStatus.kInfeasible:
+    engine.set("presolve", "off")
+    status = engine.run()  # the irreducible search of a model that was never run reads memory that is not its own
+    if status != INFEASIBLE:
         return members
-    engine.setOptionValue("iis_strategy", 2 + 4)  # from the ray of the programme, then irreducible
-    status, iis = engine.getIis()
-    if status != highspy.HighsStatus.kOk or not iis.valid_:
+    irreducible = engine.irreducible()
+    if irreducible is None:
         return members
-    rows = {priced[k] for k in iis.row_index_}
+    rows = {priced[k] for k in irreducible}
     return {b for b in members if rows & set(elastic.bounds[b].rows)} or members
 
 

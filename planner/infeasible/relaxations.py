@@ -16,7 +16,8 @@ from planner.model.formulation import Model
 from planner.model.measures import PROVIDER_SUMS, objective_unit
 from planner.model.program import total
 from planner.results.shadow_prices import FAMILIES
-from planner.solver.solve import TIE, load, run
+from planner.solver.highs import INF, OPTIMAL, Engine
+from planner.solver.solve import TIE, load
 
 MOST, MOST_LAW, SOLVES = 6, 2, 120
 Group = tuple[str, str]
@@ -262,33 +263,28 @@ class Pricing:
         return cheapest and Priced(cheapest[0] * 1e6, value, cheapest[1])
 
 
-def _optimum(engine: Any) -> tuple[float, list[float]] | None:
-    import highspy
-
-    run(engine)
-    if engine.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+def _optimum(engine: Engine) -> tuple[float, list[float]] | None:
+    if engine.run() != OPTIMAL:
         return None
-    return float(engine.getInfo().objective_function_value), list(engine.getSolution().col_value)
+    return engine.objective, list(engine.values)
 
 
-def move(engine: Any, model: Model, moved: Iterable[tuple[Bound, float]]) -> None:
+def move(engine: Engine, model: Model, moved: Iterable[tuple[Bound, float]]) -> None:
     """Moves bounds of an engine that holds the model by amounts in the unit shown, from where the model has them."""
-    import highspy
-
-    program, inf = model.program, highspy.kHighsInf
+    program, inf = model.program, INF
     for bound, shown in moved:
         amount = shown / unit_of(bound.rule)[1]
         if bound.column is not None:
-            engine.changeColBounds(bound.column, 0.0, program.upper[bound.column] + amount)
+            engine.bound_column(bound.column, 0.0, program.upper[bound.column] + amount)
         elif bound.rule.startswith("provider_share"):
             _move_share(engine, model, bound.rows[0], amount * -bound.side)
         for i in bound.rows if not bound.rule.startswith("provider_share") else ():
             low = program.rhs[i] - amount if bound.side >= 0 else -inf
             up = program.rhs[i] + (0.0 if bound.side > 0 else amount) if bound.side <= 0 else inf
-            engine.changeRowBounds(i, low, program.rhs[i] - amount if bound.rule == "demand" else up)
+            engine.bound_row(i, low, program.rhs[i] - amount if bound.rule == "demand" else up)
 
 
-def _move_share(engine: Any, model: Model, row: int, points: float) -> None:
+def _move_share(engine: Engine, model: Model, row: int, points: float) -> None:
     """A share row, mine − share · all, with another share."""
     _, provider, of, t = model.program.rows[row]
     measure = PROVIDER_SUMS[of]
@@ -298,9 +294,9 @@ def _move_share(engine: Any, model: Model, row: int, points: float) -> None:
     made, constant = model.program.terms(total([(1.0, measure(data, v, t, provider)), (-share, measure(data, v, t, None))]))
     for j, c in enumerate(whole):
         if c:
-            engine.changeCoeff(row, j, made[j])
+            engine.coefficient(row, j, made[j])
     floor = model.program.senses[row] > 0
-    engine.changeRowBounds(row, -constant if floor else -1e30, 1e30 if floor else -constant)
+    engine.bound_row(row, -constant if floor else -INF, INF if floor else -constant)
 
 
 def _ranked(ways: Sequence[Way], objective: str) -> tuple[Way, ...]:

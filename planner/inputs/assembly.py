@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import TypeVar, cast
 
 from planner.core.calendar import Period, Series, periods, steps
@@ -17,6 +18,7 @@ from planner.inputs.fields import Record
 from planner.inputs.load import Document, Source
 from planner.inputs.scenario import Scenario
 from planner.inputs.tables import (
+    TABLES,
     Accelerator,
     Contract,
     Country_,
@@ -91,7 +93,8 @@ def throughput(rows: Iterable[Accelerator], kind: str) -> Series | None:
 
 def assemble(document: Document) -> Inputs:
     """The inputs of a document after `[select]`. Unknown names in the selection are found by `checks`."""
-    scenario, rows = document.scenario, document.rows
+    scenario = document.scenario.model_copy(update={"workload": tuple(sorted(document.scenario.workload, key=lambda w: w.id))})
+    rows = {name: tuple(sorted(found, key=partial(_place, name))) for name, found in document.rows.items()}
     select = scenario.select
     remarks: list[Finding] = []
 
@@ -158,6 +161,15 @@ def assemble(document: Document) -> Inputs:
         everything=rows,
         remarks=tuple(remarks),
     )
+
+
+def _place(name: str, row: Record) -> tuple[object, ...]:
+    """Where a row stands among those of its table, whatever the order in the files: by its key, then by what is written in it;
+    slices by what they are of the year."""
+    if isinstance(row, Slice):
+        return row.set_, min(row.months, default=0), min(row.hours, default=0), row.id
+    values = [getattr(row, {"from": "from_", "set": "set_"}.get(column, column), None) for column in TABLES[name].key]
+    return *((value is not None, str(value or "")) for value in values), tuple(cell[:2] for cell in row.origin.written)
 
 
 def _by(rows: Iterable[R], key: str) -> dict[str, tuple[R, ...]]:

@@ -159,11 +159,15 @@ class ExportControl(Record):
     disable: tuple[Id, ...] = ()
 
 
+TieBreak = Literal["cost", "spend", "peak_power", "energy", "carbon", "unserved", "largest_share", "spread", "moves"]
+
+
 class Objective(Record):
-    """What is best."""
+    """What is best, and what decides among plans that are equally good, in this order."""
 
     minimize: Literal["cost", "peak_power", "energy", "carbon", "unserved"] | None = None
     maximize: Literal["demand_scale"] | None = None
+    then: tuple[TieBreak, ...] = ("spread", "carbon", "moves")
 
     @model_validator(mode="after")
     def _consistent(self) -> Objective:

@@ -67,6 +67,7 @@ def build(data: Instance) -> Model:
     carbon(program, data, v)
     measures.peak_power(program, data, v)
     measures.largest_share(program, data, v)
+    measures.equal_shortage(program, data, v)
     return Model(program, v, data, MEASURES[data.objective](data, v), MEASURES["cost"](data, v))
 
 

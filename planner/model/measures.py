@@ -16,6 +16,8 @@ from planner.model.energy import draw, energy_bill
 from planner.model.program import Program, Term, total
 from planner.model.variables import Expression, Variables
 
+# --- the parts of a slot ----------------------------------------------------------------------------------------------
+
 
 def part(value: float, hours: float, whole: float) -> float:
     """value · hours / whole: the part of a slot's mean that one slice makes up."""
@@ -134,6 +136,57 @@ def demanded(data: Instance) -> float:
     return sum(needed * t.hours for series in data.demand for needed, t in zip(series, data.periods, strict=True)) / 1e6
 
 
+def spread(data: Instance, v: Variables) -> Expression:
+    """Σ_t H · level[group,t]: the largest relative shortage among workloads with one price, over the hours [1000 h]."""
+    return total((record(data.periods[t].hours / 1e3), level) for (_, t), level in v.level.items())
+
+
+def equal_shortage(program: Program, data: Instance, v: Variables) -> None:
+    """(0d)  D/S · level[group,t] ≥ Σ_slot h/H · unserved[w,t,slot]   for the workloads of a group   [h100e; 1/h100e]   shortage
+
+    A group are workloads with one price for what is missing, which the cost cannot tell apart; D is the workload's demand, S the
+    power of ten below the largest of the group. Only where ties are broken by `spread`.
+    """
+    for name, members in alike(data):
+        for t in data.times if v.unserved else ():
+            short = [w for w in members if any((w, t, j) in v.unserved for j, _ in enumerate(data.slots[w]))]
+            if len(short) < 2:
+                continue
+            level = v.level[name, t] = program.variable("level", name, t)
+            unit = 10.0 ** math.floor(math.log10(max(data.demand[w][t] for w in short)))
+            for w in short:
+                hours, slots = data.slices.hours[t], data.slots[w]
+                whole = sum(hours)
+                missing = [
+                    (part(-1.0, sum(hours[i] for i in slot), whole), v.unserved[w, t, j])
+                    for j, slot in enumerate(slots)
+                    if (w, t, j) in v.unserved
+                ]
+                program.add(total([(record(data.demand[w][t] / unit), level), *missing]) >= 0, "shortage", w, t)
+
+
+def alike(data: Instance) -> list[tuple[str, tuple[int, ...]]]:
+    """(price, workloads) of every price for what is missing that several workloads have."""
+    groups: dict[float, list[int]] = {}
+    for w, price in enumerate(data.unserved_price):
+        if price is not None and "spread" in data.then:
+            groups.setdefault(price, []).append(w)
+    return [(f"{price:.15g}", tuple(members)) for price, members in sorted(groups.items()) if len(members) > 1]
+
+
+def moves(data: Instance, v: Variables) -> Expression:
+    """Racks added and given back over the horizon [rack]; what an on-demand offer lends is not counted, it never stays."""
+    terms: list[Term] = []
+    last: dict[int, Expression] = {}
+    for (p, t), taken in v.taken.items():
+        if (p, t) in v.added:
+            returns = data.positions[p].expires[t] < len(data.periods)
+            terms.append((2.0 if returns else 1.0, v.added[p, t]))
+        last[p] = taken
+    ending = {p for p, _ in v.added}
+    return total(terms + [(1.0, taken) for p, taken in last.items() if p not in ending])
+
+
 def _hours_missing(data: Instance, v: Variables) -> list[Term]:
     """Unserved compute over all periods [million h100e·h]."""
     return [
@@ -152,6 +205,8 @@ MEASURES: dict[str, Callable[[Instance, Variables], Expression]] = {
     "largest_share": lambda data, v: total([(1.0, v.largest)]),
     "demand_scale": lambda data, v: total([(-1.0, v.scale)]),
 }
+TIE_BREAKS: dict[str, Callable[[Instance, Variables], Expression]] = {"spread": spread, "moves": moves}
+EXPRESSIONS = MEASURES | TIE_BREAKS
 OBJECTIVE_UNITS = {
     "cost": ("USD", 1e6), "spend": ("USD", 1e6), "peak_power": ("MW", 1.0), "energy": ("MWh", 1e3), "carbon": ("t", 1e3),
     "unserved": ("h100e·h", 1e6), "largest_share": ("share", 1.0), "demand_scale": ("scale", 1.0),

@@ -50,6 +50,7 @@ class Variables:
     frozen: frozenset[tuple[int, int]] = frozenset()  # p, t where export rules leave nothing to add
     scale: Expression = 1.0  # demand_scale, in parts of scale_unit
     peak: Expression = None  # highest draw [MW]
+    level: dict[tuple[str, int], Expression] = field(default_factory=dict)  # price, t: largest relative shortage of a group
     largest: Expression = None  # largest provider's share of the compute demanded
 
 
@@ -94,9 +95,10 @@ def make_variables(program: Program, data: Instance) -> Variables:
     _source_variables(program, data, v)
     if "demand_scale" in data.measures:
         v.scale = program.variable("scale")
-    if "peak_power" in data.measures:
+    wanted = data.measures | set(data.then)
+    if "peak_power" in wanted:
         v.peak = program.variable("peak")
-    if "largest_share" in data.measures:
+    if "largest_share" in wanted:
         v.largest = program.variable("largest")
     return v
 

@@ -10,22 +10,27 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from planner.core.basis import Basis
+from planner.proof.canonical import Settled, settle
+from planner.proof.decimals import decimal
 from planner.proof.elimination import LONGEST, ZERO, Overlong, Vector, total
 from planner.proof.exact import Certificate, Record, bound, certify, record_of, refutes, short
+from planner.proof.rational import Fraction
+from planner.proof.sides import sides
 
 if TYPE_CHECKING:
     from planner.inputs.scenario import Solve
     from planner.model.formulation import Model
+    from planner.model.tie_break import Goal
     from planner.solver.solve import Solution
 
 NOISE = Fraction(1, 10**10)  # what is not worth a word
+Sides = tuple[float | None, float | None]  # change of the objective per unit more of a right side, and per unit less
 MOST_ROWS = 200_000  # beyond, the proof would take longer than people wait; the gap is then found in floating point
 AGREES = Fraction(1, 10**9)  # how far a plan may be from the proved optimum to be called optimal, relative
 TIED = Fraction(2, 10**9)  # the same where ties are broken by cost, which may give up 1e-9 of the objective
@@ -46,6 +51,9 @@ class Claim:
     `gap` is at most how far the plan is from the best, relative, and 0 if it is proved to be the best. `exact` is the optimum or
     bound in units of the programme's objective. `prices` are the exact row prices as floats, where the optimum is proved from a
     basis of the plan's own programme.
+
+    `values` (columns,) are then those of the canonical plan, exact and rounded to floats, and `single` says that no other plan is
+    as good by the objective and all that breaks its ties. `sides` are the one-sided prices of the rows asked for (`proof.sides`).
     """
 
     stands: bool
@@ -56,6 +64,9 @@ class Claim:
     exact: Fraction | None = None
     proposal: Mapping[str, Any] = field(default_factory=dict)  # certificate.json
     prices: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
+    single: bool | None = None
+    sides: Mapping[int, Sides] = field(default_factory=dict)
 
 
 def data(claim: Claim, model: Model) -> dict[str, Any]:
@@ -79,8 +90,8 @@ def _unit(model: Model) -> Fraction:
 # --- after a solve ----------------------------------------------------------------------------------------------------
 
 
-def prove(model: Model, solution: Solution, options: Solve) -> Claim:
-    """What can be proved of a solution. Never fails: what is not proved says why."""
+def prove(model: Model, solution: Solution, options: Solve, priced: Priced | None = None) -> Claim:
+    """What can be proved of a solution, with the prices of the rows that `priced` picks. What is not proved says why."""
     if solution.status == "infeasible":
         return _nothing_fits(model)
     if not solution.values:
@@ -100,10 +111,35 @@ def prove(model: Model, solution: Solution, options: Solve) -> Claim:
         return Claim(False, False, None, "no bound: the relaxation was cut off too")
     certificate = certify(record, basis)
     if certificate.proved:
-        proposal = _proposal(record, model, "optimum" if own else "bound", certificate.basis)
-        claim = replace(_judged(certificate, value, own, _tolerance(model)), proposal=proposal)
-        return replace(claim, prices=_prices(certificate)) if own else claim
+        claim = _judged(certificate, value, own, _tolerance(model))
+        if not own:
+            return replace(claim, proposal=_proposal(record, model, "bound", certificate.basis))
+        settled = settle(certificate.simplex, _costs(solution.goals)) if certificate.simplex else None
+        basis = settled.basis if settled else certificate.basis
+        claim = replace(claim, proposal=_proposal(record, model, "optimum", basis), prices=_prices(certificate))
+        return _settled(claim, settled, certificate, priced) if settled else claim
     return _bounded(record, duals, value, certificate)
+
+
+Priced = Callable[[Sequence[int]], Sequence[int]]  # of the rows without room, those whose prices are wanted
+
+
+def _costs(goals: Sequence[Goal]) -> list[list[Fraction]]:
+    return [[decimal(c) for c in goal.costs] for goal in goals]
+
+
+def _settled(claim: Claim, settled: Settled, certificate: Certificate, priced: Priced | None) -> Claim:
+    """A claim with the canonical plan, and with the prices of those of its tight rows that are wanted."""
+    simplex = certificate.simplex
+    found: Mapping[int, Sides] = {}
+    if simplex is not None and priced is not None:
+        exact = sides(simplex, priced(simplex.tight()))
+        found = {row: (_float(more), _float(less)) for row, (more, less) in exact.items()}
+    return replace(claim, values=tuple(float(x) for x in settled.x), single=settled.single, sides=found)
+
+
+def _float(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _prices(certificate: Certificate) -> tuple[float, ...]:
@@ -203,7 +239,7 @@ def _proposal(record: Record, model: Model, kind: str, basis: Basis | None = Non
 
 def _text(value: Fraction) -> str:
     """A whole fraction, of any length: Decimal has no limit to its digits where int has."""
-    return f"{Decimal(value.numerator):f}/{Decimal(value.denominator):f}"
+    return f"{Decimal(int(value.numerator)):f}/{Decimal(int(value.denominator)):f}"
 
 
 def _fraction(text: str) -> Fraction:
@@ -233,19 +269,30 @@ def read(text: str) -> dict[str, Any]:
 # --- any time later ---------------------------------------------------------------------------------------------------
 
 
-def prove_again(model: Model, proposal: Mapping[str, Any], manifest: Mapping[str, Any], totals: Mapping[str, float]) -> Claim:
+def prove_again(
+    model: Model,
+    proposal: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    totals: Mapping[str, float],
+    priced: Priced | None = None,
+) -> Claim:
     """What the proposal proves of a plan folder: its plan.json, and the totals that the audit found in its tables. No solver."""
     if not proposal:
         return Claim(False, False, None, "not proved: certificate.json holds no proof")
     record = record_of(model.program, model.objective)
-    claim = _again(model, record, proposal, manifest, totals)
+    claim = _again(model, record, proposal, manifest, totals, priced)
     if proposal.get("record") != record.sha256():
         claim = replace(claim, what=f"{claim.what}; the model is not the one that was solved then")
     return claim
 
 
 def _again(
-    model: Model, record: Record, proposal: Mapping[str, Any], manifest: Mapping[str, Any], totals: Mapping[str, float]
+    model: Model,
+    record: Record,
+    proposal: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    totals: Mapping[str, float],
+    priced: Priced | None,
 ) -> Claim:
     status = manifest.get("status")
     if (proposal["kind"] == "infeasible") != (status == "infeasible"):
@@ -278,7 +325,13 @@ def _again(
             return replace(claim, stands=False, what=what)
         claims.append(claim)
     least = min(claims, key=lambda claim: claim.proved)
-    return replace(least, prices=_prices(certificate)) if own and certificate.proved else least
+    if not own or not certificate.proved or certificate.simplex is None:
+        return least
+    least = replace(least, prices=_prices(certificate))
+    from planner.model.tie_break import goals
+
+    settled = settle(certificate.simplex, _costs(goals(model)))
+    return _settled(least, settled, certificate, priced) if settled else least
 
 
 def _as_claimed(claim: Claim, manifest: Mapping[str, Any]) -> bool:

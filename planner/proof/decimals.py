@@ -10,9 +10,10 @@ import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+from planner.proof.rational import Fraction
 
 if TYPE_CHECKING:
     from planner.model.program import Program
@@ -62,11 +63,16 @@ class Record:
         return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()
 
 
+def decimal(value: float) -> Fraction:
+    """The decimal of record of a float."""
+    return Fraction(f"{value:.15g}")
+
+
 class _Decimals(dict[float, Fraction]):
     """The decimal of record of a float, looked up: most coefficients come many times."""
 
     def __missing__(self, value: float) -> Fraction:
-        self[value] = made = Fraction(f"{value:.15g}")
+        self[value] = made = decimal(value)
         return made
 
 
@@ -89,25 +95,25 @@ def make_record(
     upper: Sequence[float],
 ) -> Record:
     """The record of arrays of floats; an infinite upper bound is none."""
-    decimal = _Decimals()
+    known = _Decimals()
     whole: list[int] = []
     scales, right = [], []
     for i, b in enumerate(rhs):
-        numbers = [decimal[coefficients[k]] for k in range(starts[i], starts[i + 1])]
-        scale = 10 ** max(map(_places, {decimal[b].denominator, *(n.denominator for n in numbers)}))
-        whole += [n.numerator * (scale // n.denominator) for n in numbers]
+        numbers = [known[coefficients[k]] for k in range(starts[i], starts[i + 1])]
+        scale = 10 ** max(map(_places, {int(n.denominator) for n in (known[b], *numbers)}))
+        whole += [int(n.numerator) * (scale // int(n.denominator)) for n in numbers]
         scales.append(scale)
-        right.append(int(decimal[b] * scale))
+        right.append(int(known[b] * scale))
     return Record(
-        tuple(decimal[c] for c in costs),
-        decimal[constant],
+        tuple(known[c] for c in costs),
+        known[constant],
         tuple(starts),
         tuple(indices),
         tuple(whole),
         tuple(scales),
         tuple(senses),
         tuple(right),
-        tuple(None if math.isinf(u) else decimal[u] for u in upper),
+        tuple(None if math.isinf(u) else known[u] for u in upper),
     )
 
 

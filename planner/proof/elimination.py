@@ -7,10 +7,11 @@ so that they are as long as the answer is and no longer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from heapq import heapify, heappop, heappush
-from math import gcd
+
+from planner.proof.rational import Fraction
 
 Number = int | Fraction
 Vector = dict[int, Fraction]
@@ -24,23 +25,13 @@ class Overlong(Exception):
 
 
 def total(terms: Iterable[tuple[Number, Fraction]]) -> Fraction:
-    """Σ a · b, with one reduction to lowest terms for all terms of the same denominator. Raises Overlong."""
-    sums: dict[int, int] = {}
+    """Σ a · b. Raises Overlong."""
+    found = ZERO
     for a, b in terms:
-        n, d = b.as_integer_ratio()
-        if a.__class__ is int:
-            n *= a
-        else:
-            n, d = n * a.numerator, d * a.denominator
-        sums[d] = sums.get(d, 0) + n
-    top, bottom = 0, 1
-    for d, n in sums.items():
-        if n:
-            shared = gcd(bottom, d)
-            top, bottom = top * (d // shared) + n * (bottom // shared), bottom // shared * d
-            if bottom.bit_length() > LONGEST:
-                raise Overlong
-    return Fraction(top, bottom) if top else ZERO
+        found += a * b
+    if found.denominator.bit_length() > LONGEST:
+        raise Overlong
+    return found
 
 
 class Factors:
@@ -110,39 +101,104 @@ class Factors:
     def solve(self, right: Mapping[int, Fraction]) -> Vector:
         """x by slot in A x = right (by row); zeros are left out."""
         b, x = dict(right), Vector()
-        for i, _, pivot, column, _ in self._pivots:
-            value = b.get(i) if column else None
-            if value:
+        place = self._place_of_row
+        queue = _Queue(place[i] for i in b if i in place)
+        reached = []
+        for k in queue:
+            i, _, pivot, column, _ = self._pivots[k]
+            reached.append(k)
+            value = b.get(i)
+            if value and column:
                 value /= pivot
-                for k, a in column:
-                    b[k] = b.get(k, ZERO) - a * value
-        for i, j, pivot, _, row in reversed(self._pivots):
+                for r, a in column:
+                    b[r] = b.get(r, ZERO) - a * value
+                    if r in place:
+                        queue.add(place[r])
+        queue = _Queue(-k for k in reached)
+        for k in queue:
+            i, j, pivot, _, row = self._pivots[-k]
             value = b.get(i, ZERO)
             known = [(a, x[q]) for q, a in row if q in x]
             if known:
                 value -= total(known)
             if value:
                 x[j] = value / pivot
+                queue.add(*(-other for other in self._reads_slot.get(j, ())))
         return x
 
     def solve_transposed(self, right: Mapping[int, Fraction]) -> Vector:
         """y by row in y A = right (by slot); zeros are left out."""
         c, y = dict(right), Vector()
-        for i, j, pivot, _, row in self._pivots:
+        place = self._place_of_slot
+        queue = _Queue(place[j] for j in c if j in place)
+        reached = []
+        for k in queue:
+            i, j, pivot, _, row = self._pivots[k]
+            reached.append(k)
             value = c.get(j)
             if value:
                 y[i] = value = value / pivot
                 for q, a in row:
                     c[q] = c.get(q, ZERO) - a * value
-        for i, _, pivot, column, _ in reversed(self._pivots):
-            known = [(a, y[k]) for k, a in column if k in y]
+                    if q in place:
+                        queue.add(place[q])
+        queue = _Queue(-k for k in reached)
+        for k in queue:
+            i, _, pivot, column, _ = self._pivots[-k]
+            known = [(a, y[r]) for r, a in column if r in y]
             if known:
                 value = y.get(i, ZERO) - total(known) / pivot
                 if value:
                     y[i] = value
                 else:
                     y.pop(i, None)
+            if i in y:
+                queue.add(*(-other for other in self._reads_row.get(i, ())))
         return y
+
+    @cached_property
+    def _place_of_row(self) -> dict[int, int]:
+        return {i: k for k, (i, *_) in enumerate(self._pivots)}
+
+    @cached_property
+    def _place_of_slot(self) -> dict[int, int]:
+        return {j: k for k, (_, j, *_) in enumerate(self._pivots)}
+
+    @cached_property
+    def _reads_slot(self) -> dict[int, list[int]]:
+        """The pivots that need the value of a slot once it is known."""
+        found: dict[int, list[int]] = {}
+        for k, (*_, row) in enumerate(self._pivots):
+            for q, _ in row:
+                found.setdefault(q, []).append(k)
+        return found
+
+    @cached_property
+    def _reads_row(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for k, (_, _, _, column, _) in enumerate(self._pivots):
+            for r, _ in column:
+                found.setdefault(r, []).append(k)
+        return found
+
+
+class _Queue:
+    """Numbers in order, each once; more may be added on the way, never behind. A sparse right side reaches few pivots."""
+
+    def __init__(self, first: Iterable[int]) -> None:
+        self._seen = set(first)
+        self._heap = list(self._seen)
+        heapify(self._heap)
+
+    def add(self, *numbers: int) -> None:
+        for number in numbers:
+            if number not in self._seen:
+                self._seen.add(number)
+                heappush(self._heap, number)
+
+    def __iter__(self) -> Iterator[int]:
+        while self._heap:
+            yield heappop(self._heap)
 
 
 def complete(equations: Sequence[Mapping[int, Number]], guess: Mapping[int, Fraction]) -> Vector:

@@ -6,16 +6,17 @@ optimal, `refutes` whether prices prove that nothing fits, `bound` what prices p
 
 from __future__ import annotations
 
+import fractions
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, Decimal
-from fractions import Fraction
 
 from planner.core.basis import Basis
 from planner.proof.decimals import Record, make_record, record_of
 from planner.proof.elimination import ZERO, Number, Overlong, Vector, complete, total
-from planner.proof.pivots import GaveUp, Infeasible, Simplex, Unbounded, kernel
+from planner.proof.pivots import GaveUp, Infeasible, Simplex, Unbounded
+from planner.proof.rational import Fraction
 
 __all__ = [
     "Basis", "Certificate", "Proof", "Record", "bound", "certify", "check", "farkas", "make_record", "record_of", "refutes",
@@ -84,6 +85,7 @@ class Certificate:
     x: tuple[Fraction, ...] = ()
     y: tuple[Fraction, ...] = ()
     ray: Vector | None = None
+    simplex: Simplex | None = field(default=None, repr=False, compare=False)  # standing at the basis, for further questions
 
 
 def certify(record: Record, basis: Basis, most: int | None = None) -> Certificate:
@@ -93,14 +95,15 @@ def certify(record: Record, basis: Basis, most: int | None = None) -> Certificat
     allowed = max(20, min(PIVOTS, WORK // max(1, record.rows))) if most is None else most
     pivots = 0
     try:
-        basis, x, y = kernel(record, basis)
+        simplex = Simplex(record, basis, allowed)
+        basis, x, y = simplex.solution()
         proof = _judged(record, x, y)
         if not proof.optimal:
-            simplex = Simplex(record, basis, allowed)
             try:
-                basis, x, y = simplex.mend()
+                simplex.mend()
             finally:
                 pivots = simplex.pivots
+            basis, x, y = simplex.solution()
             proof = _judged(record, x, y)
     except Infeasible as found:
         proved = refutes(record, found.ray) is not None
@@ -114,7 +117,8 @@ def certify(record: Record, basis: Basis, most: int | None = None) -> Certificat
     if not proof.optimal:
         return Certificate(False, proof.violated or "objective and bound differ", None, pivots, basis)
     what = "values and prices fit and agree, in exact arithmetic"
-    return Certificate(True, what, proof.objective, pivots, basis, _dense(x, record.columns), _dense(y, record.rows))
+    dense = _dense(x, record.columns), _dense(y, record.rows)
+    return Certificate(True, what, proof.objective, pivots, basis, *dense, simplex=simplex)
 
 
 def _judged(record: Record, x: Vector, y: Vector) -> Proof:
@@ -234,7 +238,7 @@ def farkas(record: Record, hint: Mapping[int, float | Fraction]) -> Vector | Non
     for tight in (1e-9, 1e-7, 1e-5, 1e-12):
         near = {i: y / largest for i, y in ray.items() if abs(y) > largest * Fraction(tight) and y * record.senses[i] >= 0}
         for simple in (10**3, 10**6, 10**12):
-            guess = {i: y.limit_denominator(simple) for i, y in near.items()}
+            guess = {i: _simple(y, simple) for i, y in near.items()}
             try:
                 exact = {i: y for i, y in complete(_balanced(record, near, Fraction(tight)), guess).items() if y}
                 if refutes(record, exact) is not None:
@@ -242,6 +246,12 @@ def farkas(record: Record, hint: Mapping[int, float | Fraction]) -> Vector | Non
             except Overlong:
                 continue
     return None
+
+
+def _simple(value: Fraction, largest: int) -> Fraction:
+    """The nearest fraction whose denominator is no larger."""
+    found = fractions.Fraction(int(value.numerator), int(value.denominator)).limit_denominator(largest)
+    return Fraction(found.numerator, found.denominator)
 
 
 def _balanced(record: Record, near: Mapping[int, Fraction], tight: Fraction) -> list[dict[int, Number]]:
@@ -261,5 +271,5 @@ def _balanced(record: Record, near: Mapping[int, Fraction], tight: Fraction) -> 
 def short(value: Fraction, digits: int = 20) -> str:
     """A fraction as a decimal: Python refuses to print integers of more than 4,300 digits."""
     context = Context(prec=digits)
-    found = context.divide(Decimal(value.numerator), Decimal(value.denominator)).normalize(context)
+    found = context.divide(Decimal(int(value.numerator)), Decimal(int(value.denominator))).normalize(context)
     return f"{found:f}" if -digits < found.adjusted() < digits else str(found)

@@ -7,12 +7,12 @@ shifted until the values are right. While nothing moves, Bland's rule chooses, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
 
 from planner.core.basis import Basis
 from planner.proof.decimals import Record
 from planner.proof.elimination import ZERO, Factors, Number, Vector, total
+from planner.proof.rational import Fraction
 
 REFACTOR = 50  # pivots after which the basis is taken apart afresh
 
@@ -33,46 +33,12 @@ class GaveUp(Exception):
     """The number of pivots that was allowed is used up."""
 
 
-def kernel(record: Record, basis: Basis) -> tuple[Basis, Vector, Vector]:
-    """(basis, x, y) that the letters stand for: basic columns solved from the rows at their right sides, prices from the costs.
-
-    Columns that depend on others and rows without a column of their own change their letter; so does U without an upper bound.
-    `x` and `y` leave out zeros. Raises Overlong.
-    """
-    slots = [j for j, letter in enumerate(basis.columns) if letter == "B"]
-    slot_of = {j: k for k, j in enumerate(slots)}
-    x = {j: up for j, letter in enumerate(basis.columns) if letter == "U" and (up := record.upper[j])}
-    rows = [i for i, letter in enumerate(basis.rows) if letter != "B"]
-    columns: list[dict[int, Number]] = [{} for _ in slots]
-    right: Vector = {}
-    for i in rows:
-        moved = []
-        for j, a in record.row(i):
-            if j in slot_of:
-                columns[slot_of[j]][i] = a
-            elif j in x:
-                moved.append((a, x[j]))
-        if b := record.rhs[i] - total(moved):
-            right[i] = b
-    factors = Factors(columns, rows)
-    spare = {slots[k] for k in factors.spare_slots}
-    loose = set(factors.spare_rows)
-    letters = "".join(
-        "L" if j in spare or letter not in "BU" or (letter == "U" and record.upper[j] is None) else letter
-        for j, letter in enumerate(basis.columns)
-    )
-    mended = Basis(letters, "".join("B" if letter == "B" or i in loose else "N" for i, letter in enumerate(basis.rows)))
-    x |= {slots[k]: value for k, value in factors.solve(right).items()}
-    costs = {slot_of[j]: record.costs[j] for j in slots if j not in spare and record.costs[j]}
-    y = {i: price * record.scales[i] for i, price in factors.solve_transposed(costs).items()}
-    return mended, x, y
-
-
 class Simplex:
     """A basis and what it stands for. Variables are the columns 0 to n−1 and the slack n+i of each row: a_i · x + slack = b_i."""
 
     def __init__(self, record: Record, basis: Basis, most: int) -> None:
-        """`basis` must be regular, as `kernel` returns it; `most` pivots are allowed."""
+        """Any letters are a beginning: columns that depend on others leave the basis, rows without a column of their own become
+        loose, U without an upper bound counts as L. `most` pivots are allowed. Raises Overlong."""
         n = record.columns
         self.record, self.most, self.pivots = record, most, 0
         self.low: list[Fraction | None] = [*([ZERO] * n), *(None if sense > 0 else ZERO for sense in record.senses)]
@@ -85,12 +51,15 @@ class Simplex:
         self.entries += [[(i, 1)] for i in range(record.rows)]
         letters = basis.columns + basis.rows
         self.head = [v for v, letter in enumerate(letters) if letter == "B"]  # the variable of each slot
-        self.basic = set(self.head)
-        self.at_upper = {v for v, letter in enumerate(letters) if letter == "U" or (letter == "N" and self.low[v] is None)}
+        self.at_upper = {
+            v
+            for v, letter in enumerate(letters)
+            if letter != "B" and (self.low[v] is None or (letter == "U" and self.high[v] is not None))
+        }
         self._take_apart()
 
-    def mend(self) -> tuple[Basis, Vector, Vector]:
-        """(basis, x, y) after as many pivots as it takes to be optimal. Raises Infeasible, Unbounded, GaveUp, Overlong."""
+    def mend(self) -> None:
+        """As many pivots as it takes to be optimal. Raises Infeasible, Unbounded, GaveUp, Overlong."""
         flipped = {v for v in self._unfair() if self.low[v] is not None and self.high[v] is not None}
         if flipped:  # a column with two bounds changes sides at no cost
             self.at_upper ^= flipped
@@ -100,9 +69,11 @@ class Simplex:
             self.costs[v] -= self.reduced.pop(v)
         self._make_fit()
         if shifted:
-            self.costs = [*self.record.costs, *([ZERO] * self.record.rows)]
-            self._price()
-        self._make_fair()
+            self.aim(self.record.costs)
+        self.make_fair()
+
+    def solution(self) -> tuple[Basis, Vector, Vector]:
+        """(basis, x, y) where it stands: letters, values of the columns and prices of the rows, zeros left out."""
         n = self.record.columns
         columns = ("B" if j in self.basic else "U" if j in self.at_upper else "L" for j in range(n))
         basis = Basis("".join(columns), "".join("B" if n + i in self.basic else "N" for i in range(self.record.rows)))
@@ -110,11 +81,32 @@ class Simplex:
         x |= {v: value for k, value in self.values.items() if (v := self.head[k]) < n}
         return basis, x, {i: price * self.record.scales[i] for i, price in self._prices().items()}
 
+    def aim(self, costs: Sequence[Fraction]) -> None:
+        """Another objective, by column; the basis stays."""
+        self.costs = [*costs, *([ZERO] * self.record.rows)]
+        self._price()
+
+    def freeze(self) -> None:
+        """Holds every variable that has a reduced cost where it is, whatever is aimed at next."""
+        for v in self.reduced:
+            self.low[v] = self.high[v] = (self.high if v in self.at_upper else self.low)[v]
+
+    def free(self) -> int:
+        """How many variables outside of the basis could move."""
+        return sum(v not in self.basic and low != high for v, (low, high) in enumerate(zip(self.low, self.high, strict=True)))
+
     # --- what the basis stands for ---
 
     def _take_apart(self) -> None:
         """Factors, values of the basic variables and reduced costs of the others, all from scratch."""
         self.factors = Factors([dict(self.entries[v]) for v in self.head], range(self.record.rows))
+        if self.factors.spare_slots or self.factors.spare_rows:  # letters of no basis: made one
+            spare = set(self.factors.spare_slots)
+            self.head = [v for k, v in enumerate(self.head) if k not in spare]
+            self.head += [self.record.columns + i for i in self.factors.spare_rows]
+            self.at_upper -= set(self.head)
+            self.factors = Factors([dict(self.entries[v]) for v in self.head], range(self.record.rows))
+        self.basic = set(self.head)
         self.etas: list[tuple[int, Vector]] = []  # (slot, column that came in there), one a pivot since then
         right = {i: Fraction(b) for i, b in enumerate(self.record.rhs) if b}
         for v in self.at_upper:
@@ -126,15 +118,15 @@ class Simplex:
 
     def _prices(self) -> Vector:
         """Of the rows, scaled."""
-        return self._transposed({k: self.costs[v] for k, v in enumerate(self.head) if self.costs[v]})
+        return self.transposed({k: self.costs[v] for k, v in enumerate(self.head) if self.costs[v]})
 
     def _price(self) -> None:
         """The reduced costs."""
-        change = self._change(self._prices())
+        change = self.change(self._prices())
         found = {v: self.costs[v] + change.get(v, ZERO) for v in {*change, *(v for v, c in enumerate(self.costs) if c)}}
         self.reduced = {v: d for v, d in found.items() if d and v not in self.basic}
 
-    def _change(self, prices: Vector) -> Vector:
+    def change(self, prices: Vector) -> Vector:
         """−prices · A per variable; zeros are left out."""
         terms: dict[int, list[tuple[Number, Fraction]]] = {}
         for i, price in prices.items():
@@ -156,16 +148,26 @@ class Simplex:
 
     def _unfair(self) -> list[int]:
         """Variables that would pay if they moved."""
-        return sorted(v for v, d in self.reduced.items() if self._may_move(v, d < 0))
+        return sorted(v for v, d in self.reduced.items() if self.may_move(v, d < 0))
 
-    def _may_move(self, v: int, up: bool) -> bool:
+    def may_move(self, v: int, up: bool) -> bool:
         """Whether a variable that is not basic has room above it, or below."""
         return (v in self.at_upper) != up and self.low[v] != self.high[v]
 
+    def tight(self) -> list[int]:
+        """The rows without room."""
+        n = self.record.columns
+        loose = {v - n for k, v in enumerate(self.head) if v >= n and self.values.get(k)}
+        return [i for i in range(self.record.rows) if i not in loose]
+
+    def row_price(self, row: int) -> Fraction:
+        """Change of the objective per unit of the right side of a row, scaled."""
+        return -self.reduced.get(self.record.columns + row, ZERO)
+
     # --- the factors with the pivots since ---
 
-    def _solve(self, v: int) -> Vector:
-        """The column of a variable in terms of the basis."""
+    def column(self, v: int) -> Vector:
+        """The column of a variable in terms of the basis, by slot."""
         x = self.factors.solve({i: Fraction(a) for i, a in self.entries[v]})
         for slot, column in self.etas:
             if moved := x.get(slot):
@@ -174,7 +176,8 @@ class Simplex:
                     x[k] = step if k == slot else x.get(k, ZERO) - a * step
         return {k: value for k, value in x.items() if value}
 
-    def _transposed(self, right: Mapping[int, Fraction]) -> Vector:
+    def transposed(self, right: Mapping[int, Fraction]) -> Vector:
+        """The row prices that give the basic variables these costs by slot."""
         c = dict(right)
         for slot, column in reversed(self.etas):
             rest = total((a, c[k]) for k, a in column.items() if k != slot and k in c)
@@ -189,22 +192,22 @@ class Simplex:
         while unfit := self._unfit():
             slot, by = min(unfit, key=lambda u: self.head[u[0]]) if stalled else max(unfit, key=lambda u: (abs(u[1]), -u[0]))
             up = by < 0
-            ray = self._transposed({slot: Fraction(1)})
-            change = self._change(ray)
-            helping = [v for v, g in change.items() if v not in self.basic and self._may_move(v, (g > 0) == up)]
+            ray = self.transposed({slot: Fraction(1)})
+            change = self.change(ray)
+            helping = [v for v, g in change.items() if v not in self.basic and self.may_move(v, (g > 0) == up)]
             if not helping:
                 raise Infeasible({i: (-y if up else y) * self.record.scales[i] for i, y in ray.items()})
             entering = min(helping, key=lambda v: (abs(self.reduced.get(v, ZERO) / change[v]), v))
             stalled = entering not in self.reduced
-            self._pivot(slot, entering, up, self._solve(entering), change)
+            self._pivot(slot, entering, up, self.column(entering), change)
 
-    def _make_fair(self) -> None:
+    def make_fair(self) -> None:
         """Primal pivots until no move pays."""
         stalled = False
         while unfair := self._unfair():
             entering = unfair[0] if stalled else max(unfair, key=lambda v: (abs(self.reduced[v]), -v))
             rises = self.reduced[entering] < 0
-            column = self._solve(entering)
+            column = self.column(entering)
             room = []
             for k, a in column.items():
                 up = (a < 0) == rises
@@ -222,7 +225,7 @@ class Simplex:
                 raise Unbounded
             step, _, slot, at_low = min(room)
             stalled = not step
-            self._pivot(slot, entering, at_low, column, self._change(self._transposed({slot: Fraction(1)})))
+            self._pivot(slot, entering, at_low, column, self.change(self.transposed({slot: Fraction(1)})))
 
     def _pivot(self, slot: int, entering: int, at_low: bool, column: Vector, change: Vector) -> None:
         """`entering` takes the slot of a variable that leaves for its lower or upper bound.

@@ -1,14 +1,14 @@
 """What limits the plan: every rule that a user wrote, with its value, its bound and what one more unit of room is worth.
 
-A shadow price is the saving (in the objective) from one more unit of room in a row; for demand it is the cost of one more.
-Prices come from one optimal basis: where the optimum is degenerate other prices are as valid.
+A shadow price is the saving (in the objective) from a little more room in a row, per unit; for demand it is the cost of a little
+more. Beside it stands what a little less room would cost: the same, but where the plan stands at a kink. Both are derivatives of
+the optimum, so they do not depend on the solver or its basis; a limit that is written twice saves nothing by one copy alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
 from typing import Any
 
 from planner.core.table import MILLION, Row, Table, make
@@ -17,8 +17,11 @@ from planner.model.formulation import Model
 from planner.model.measures import objective_unit
 from planner.results.plan import Plan
 from planner.results.tables import ProviderSums, provider_sums
-from planner.solver.ranging import Range
 
+Sides = tuple[float | None, float | None]  # change of the objective per unit more of a right side, and per unit less
+KINK = 1e-9  # relative difference of two prices from which they are two
+# what a source generates or sells in a slice passes on what its capacity is worth: priced there, not row by row
+PASS_ON = ("generation", "purchase")
 TIGHT = 1e-6  # relative slack below which a limit binds
 
 
@@ -72,9 +75,10 @@ POWER_OF_SITE = {"site_power": 0, "site_power_slice": 0, "grid_connection": 0, "
 
 @dataclass(frozen=True)
 class Limit:
-    """One row of constraints.csv. `worth` is None where the solver gave no prices, `holds` where it gave no ranges.
+    """One row of constraints.csv. `worth` is what a unit more room saves, at the margin, `worth_less` what a unit less costs.
 
-    holds: the values of the limit, all else the same, over which the worth is exact.
+    Both None where there are no prices (whole racks, other solvers); `worth_less` also where nothing would fit with less, or
+    where the price is that of a basis and not proved (`sided` False).
     """
 
     row: int
@@ -88,7 +92,8 @@ class Limit:
     binding: bool
     worth: float | None
     worth_unit: str
-    holds: Range | None = None
+    worth_less: float | None = None
+    sided: bool = False
 
     @property
     def number(self) -> tuple[str, str]:
@@ -102,12 +107,16 @@ class Limit:
 
     @property
     def one_sided(self) -> bool:
-        """Whether the worth is that of less room only, or of more only: the optimum is degenerate in this limit."""
-        return self.holds is not None and self.limit in self.holds and bool(self.worth)
+        """Whether less room costs more than as much more saves: the plan stands at a kink in this limit."""
+        return (
+            self.sided
+            and self.worth is not None
+            and (self.worth_less is None or self.worth_less - self.worth > KINK * abs(self.worth_less))
+        )
 
 
-def limits(model: Model, plan: Plan, ranges: Sequence[Range] = ()) -> Iterator[Limit]:
-    """Every user-facing row in the order of the formulation; `ranges` of the right sides, if there are any."""
+def limits(model: Model, plan: Plan, sides: Mapping[int, Sides] | None = None) -> Iterator[Limit]:
+    """Every user-facing row in the order of the formulation; `sides` are exact prices of those without room, if there are any."""
     program, data = model.program, model.instance
     money, _ = objective_unit(data)
     sums = provider_sums(plan) if data.shares else {}
@@ -117,13 +126,13 @@ def limits(model: Model, plan: Plan, ranges: Sequence[Range] = ()) -> Iterator[L
             continue
         bound = program.stated[i]
         value = plan.activity[i] + bound - program.rhs[i] + _excess(plan, rule, key)
-        dual = plan.duals[i] if plan.duals else None
-        worth = None if dual is None else worth_of(model, i, dual)
+        worth, less = worths(model, i, plan.duals[i] if plan.duals else None, sides)
         value, bound = value * family.scale, bound * family.scale
         subject, period = row_name(model, rule, key)
         unit = family.unit
         if rule.startswith("provider_share"):
-            value, worth = _as_share(sums, key, worth)
+            value, whole = _as_share(sums, key)
+            worth, less = (None if x is None else x * whole for x in (worth, less))
         if rule in ("export_cap", "export_max_share", "export_min_share") and _in_gpu(model, subject):
             unit = "gpu"
         slack = (bound - value) if program.senses[i] < 0 else (value - bound)
@@ -131,12 +140,31 @@ def limits(model: Model, plan: Plan, ranges: Sequence[Range] = ()) -> Iterator[L
             value = bound = data.slot_demand[key[0]][key[1]][key[2]] * plan.scale
             slack = 0.0
         binding = slack <= TIGHT * max(1.0, abs(bound)) and program.senses[i] != 0
-        holds = None
-        if ranges and not rule.startswith("provider_share") and "demand_scale" not in data.measures:
-            shift = program.stated[i] - program.rhs[i]  # constants of the row that went to its right side
-            low, high = ((end + shift) * family.scale for end in ranges[i])
-            holds = (bound if low == bound else low, bound if high == bound else high)
-        yield Limit(i, rule, subject, period, value, bound, unit, slack, binding, worth, f"{money}/{unit}", holds)
+        sided = sides is not None and rule not in PASS_ON
+        yield Limit(i, rule, subject, period, value, bound, unit, slack, binding, worth, f"{money}/{unit}", less, sided)
+
+
+def priced(model: Model, tight: Sequence[int]) -> list[int]:
+    """Of the rows without room, those whose prices are shown."""
+    rows = model.program.rows
+    return [i for i in tight if rows[i][0] in FAMILIES and rows[i][0] not in PASS_ON]
+
+
+def worths(model: Model, row: int, dual: float | None, sides: Mapping[int, Sides] | None) -> tuple[float | None, float | None]:
+    """What a unit more room of a row saves, and what a unit less costs. Of demand: what a unit more costs, and a unit less saves.
+
+    Without exact sides the first is the price of one basis. A row with room to spare is worth nothing either way.
+    """
+    if sides is None:
+        return (None if dual is None else worth_of(model, row, dual)), None
+    if model.program.rows[row][0] in PASS_ON:
+        return None, None
+    more, less = sides.get(row, (0.0, 0.0))
+    size = worth_of(model, row, 1.0 if model.program.senses[row] >= 0 else -1.0)
+    if model.program.senses[row] == 0:
+        return (None if more is None else more * size + 0.0), (None if less is None else 0.0 - less * size)
+    room, tighter = (more, less) if model.program.senses[row] < 0 else (less, more)
+    return (None if room is None else 0.0 - room * size), (None if tighter is None else tighter * size + 0.0)
 
 
 def worth_of(model: Model, row: int, dual: float) -> float:
@@ -184,24 +212,24 @@ def _when(data: Instance, t: object, slot: object, slots: Sequence[tuple[int, ..
     return label if len(slots) == 1 else f"{label} {data.slices.ids[slots[int(str(slot))][0]]}"
 
 
-def _as_share(sums: Mapping[tuple[int, str], ProviderSums], key: list[Any], worth: float | None) -> tuple[float, float | None]:
-    """A share row (mine − share · all) as a share: what it is, and the worth of one whole share."""
+def _as_share(sums: Mapping[tuple[int, str], ProviderSums], key: list[Any]) -> tuple[float, float]:
+    """A share row (mine − share · all) as a share: what it is, and how much of the row one whole share is."""
     provider, of, t = key
     whole = sum(getattr(s, of) for (i, _), s in sums.items() if i == t)
     mine = getattr(sums[t, provider], of) if (t, provider) in sums else 0.0
     in_rows = whole / MILLION if of == "spend" else whole
-    return (mine / whole if whole else 0.0), None if worth is None else worth * in_rows
+    return (mine / whole if whole else 0.0), in_rows
 
 
 def table(found: list[Limit]) -> Table:
     """constraints.csv."""
-    columns = "constraint subject period value limit unit slack binding shadow_price shadow_unit holds_from holds_to"
+    columns = "constraint subject period value limit unit slack binding shadow_price shadow_price_less shadow_unit"
     return make("constraints", columns, (_cells(x) for x in found))
 
 
 def _cells(x: Limit) -> Row:
-    shown = (x.rule, x.subject, x.period, x.value, x.limit, x.unit, x.slack, "yes" if x.binding else "no", x.worth, x.worth_unit)
-    return (*shown, *(end if isfinite(end) else None for end in x.holds or (inf, inf)))
+    binding = "yes" if x.binding else "no"
+    return (x.rule, x.subject, x.period, x.value, x.limit, x.unit, x.slack, binding, x.worth, x.worth_less, x.worth_unit)
 
 
 @dataclass(frozen=True)
@@ -228,7 +256,7 @@ def bearing(found: Iterable[Limit]) -> dict[tuple[str, str], list[Limit]]:
     """
     groups: dict[tuple[str, str], list[Limit]] = {}
     for x in found:
-        if x.binding and x.worth and x.worth > 0 and x.rule not in NOT_MOVED:
+        if x.binding and ((x.worth or 0.0) > 0 or (x.worth_less or 0.0) > 0) and x.rule not in NOT_MOVED:
             groups.setdefault(x.number, []).append(x)
     groups = {key: sorted(rows, key=lambda x: x.when) for key, rows in groups.items()}
     return dict(sorted(groups.items(), key=lambda group: (-_weight(group[1]), group[0])))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,6 @@ def plan_scenario(name: str, overrides: Sequence[str] = (), timings: Timings | N
         from planner.results import tables as report
         from planner.results.folder import csv_text
         from planner.solver import solve
-        from planner.solver.ranging import row_ranges
 
         _load_solver()
     with timings.of("build"):
@@ -158,17 +158,18 @@ def plan_scenario(name: str, overrides: Sequence[str] = (), timings: Timings | N
         twin = full(model)
         locked(twin, bounds(twin), locks)
     with timings.of("certificate"):
-        common["claim"] = certificate.prove(model, solution, inputs.scenario.solve)
+        common["claim"] = certificate.prove(model, solution, inputs.scenario.solve, partial(shadow_prices.priced, model))
     if not solution.values:
         return Result(**common)
     claim = common["claim"]
     if claim.prices:
         solution.duals = list(claim.prices)  # exact, so that whoever proves the basis again finds the same
+    if claim.values:
+        solution.values, solution.objective = list(claim.values), float(claim.exact)
     with timings.of("tables"):
         found = plan.interpret(model, solution)
         made = report.tables(inputs, found)
-        ranges = row_ranges(model.program, solution.engine) if not claim.pivots else []  # those of a basis that was mended
-        limited = tuple(shadow_prices.limits(model, found, ranges))
+        limited = tuple(shadow_prices.limits(model, found, claim.sides if claim.values else None))
         totals = report.totals(found, made)
         grades = graded.grades(inputs, found, next(table for table in made if table.name == "cost"))
         made += [shadow_prices.table(list(limited)), provenance.sources(inputs)]
@@ -190,7 +191,6 @@ def plan_scenario(name: str, overrides: Sequence[str] = (), timings: Timings | N
 def _load_solver() -> None:
     """Imports what solving needs, so that its time is counted as imports."""
     import highspy  # noqa: F401
-    import numpy  # noqa: F401
 
 
 def rows_of(texts: dict[str, str]) -> dict[str, list[dict[str, str]]]:

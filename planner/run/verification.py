@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ def verify(folder: Path, scenario: str | None = None, exact: bool = False) -> Ve
     claim = None
     if exact or empty:
         model, claim = _prove_again(inputs, raw.get(CERTIFICATE, b""), manifest, found.totals)
-        untrue += _mispriced(model, claim.prices, tables.get("constraints", [])) if not foreign else []
+        untrue += _mispriced(model, claim, tables.get("constraints", [])) if not foreign else []
     return Verdict(str(folder), status, found, changed, foreign, claim, tuple(untrue))
 
 
@@ -131,26 +132,32 @@ def _untrue(manifest: Mapping[str, Any], inputs: Inputs, tables: Mapping[str, ob
         yield f"the objective is {value}, the tables come to {total:.15g}"
 
 
-def _mispriced(model: Model, prices: Sequence[float], rows: Sequence[Mapping[str, str]]) -> list[str]:
+def _mispriced(model: Model, claim: Claim, rows: Sequence[Mapping[str, str]]) -> list[str]:
     """What constraints.csv says of shadow prices that the exact prices do not; of shares, whose unit the plan makes, nothing."""
-    from planner.results.shadow_prices import FAMILIES, row_name, worth_of
+    from planner.results.shadow_prices import FAMILIES, row_name, worths
 
+    if not claim.values:
+        return []
     told = iter(rows)
-    for i, (rule, *key) in enumerate(model.program.rows if prices else ()):
+    for i, (rule, *key) in enumerate(model.program.rows):
         row = next(told, {}) if rule in FAMILIES else None
         if row is None:
             continue
         if (row.get("constraint"), row.get("subject"), row.get("period")) != (rule, *row_name(model, rule, key)):
             return ["constraints.csv: its rows are not those of the model"]
-        due = worth_of(model, i, prices[i])
-        if not rule.startswith("provider_share") and not _near(row.get("shadow_price", ""), due):
-            subject = " ".join(row_name(model, rule, key))
-            return [f"constraints.csv: the shadow price of {rule} {subject} is {row.get('shadow_price')}, exactly {due:.12g}"]
-    return ["constraints.csv: it has rows that the model has not"] if prices and next(told, None) is not None else []
+        due = worths(model, i, None, claim.sides)
+        for column, worth in zip(("shadow_price", "shadow_price_less"), due, strict=True):
+            if not rule.startswith("provider_share") and not _near(row.get(column, ""), worth):
+                subject = " ".join(row_name(model, rule, key))
+                exactly = "none" if worth is None else f"{worth:.12g}"
+                return [f"constraints.csv: the {column} of {rule} {subject} is {row.get(column)}, exactly {exactly}"]
+    return ["constraints.csv: it has rows that the model has not"] if next(told, None) is not None else []
 
 
-def _near(cell: str, due: float) -> bool:
-    """Whether a cell of 12 digits is a number."""
+def _near(cell: str, due: float | None) -> bool:
+    """Whether a cell of 12 digits is a number; an empty one is none."""
+    if due is None or not cell:
+        return due is None and not cell
     try:
         return math.isclose(float(cell), due, rel_tol=1e-10, abs_tol=1e-12)
     except ValueError:
@@ -161,9 +168,11 @@ def _prove_again(inputs: Inputs, text: bytes, manifest: dict[str, Any], totals: 
     from planner.data import instance
     from planner.model import formulation
     from planner.proof import certificate
+    from planner.results.shadow_prices import priced
 
     model = formulation.build(instance.build(inputs))
-    return model, certificate.prove_again(model, certificate.read(text.decode("utf-8", "replace")), manifest, totals)
+    proposal = certificate.read(text.decode("utf-8", "replace"))
+    return model, certificate.prove_again(model, proposal, manifest, totals, partial(priced, model))
 
 
 def recall(folder: Path) -> tuple[str, list[str]]:

@@ -52,7 +52,7 @@ def reasons(result: Result, wanted: Wanted) -> Reasons:
     """The answers to what is wanted of an optimal plan. InputFault for a cell that there is not."""
     inputs, model = result.inputs, result.model
     cells = [cell_of(inputs, text) for text in wanted.cells]
-    start = result.solution.engine.getBasis() if result.solution.basis is not None else None
+    start = result.solution.basis
     tables: list[Table] = []
     binding = entries = costs = report = None
     if wanted.binding and result.plan is not None and result.plan.duals:

@@ -265,11 +265,11 @@ def _moved(probe: Probe, counting: list[Counted], rebate: float) -> Iterator[Non
     """Within it the rent of the offer counts for that much less."""
     try:
         for row, column, coefficient, change in counting:
-            probe.engine.changeCoeff(row, column, coefficient + rebate * change)
+            probe.engine.coefficient(row, column, coefficient + rebate * change)
         yield
     finally:
         for row, column, coefficient, _ in counting:
-            probe.engine.changeCoeff(row, column, coefficient)
+            probe.engine.coefficient(row, column, coefficient)
 
 
 # --- offers that cannot be used ---------------------------------------------------------------------------------------

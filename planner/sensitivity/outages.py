@@ -26,7 +26,7 @@ from planner.model.formulation import Model
 from planner.model.measures import objective_unit
 from planner.results.plan import DUST, Plan
 from planner.sensitivity.rule_costs import NO_PRICE, measures_of
-from planner.solver.solve import run
+from planner.solver.highs import INF, OPTIMAL, Engine
 from planner.solver.warm import Probe
 
 SECOND = ("standby", "rescue")  # columns of the second dispatch
@@ -233,28 +233,24 @@ class _Dispatch:
         extra: list[tuple[list[tuple[int, float]], float]] | None = None,
     ) -> NDArray[np.float64]:
         """The least costs over columns ≥ 0 under rows Σ terms ≤ bound."""
-        import highspy
-
         if not len(costs):
             return costs
         rows = [row(i) for i in range(len(self.rows))] + (extra or [])
-        lp = highspy.HighsLp()
-        lp.num_col_, lp.num_row_ = len(costs), len(rows)
-        lp.col_cost_, lp.col_lower_ = costs, np.zeros(len(costs))
-        lp.col_upper_ = np.full(len(costs), highspy.kHighsInf)
-        lp.row_lower_, lp.row_upper_ = np.full(len(rows), -highspy.kHighsInf), np.array([bound for _, bound in rows])
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        lp.a_matrix_.start_ = np.cumsum([0, *(len(terms) for terms, _ in rows)], dtype=np.int32)
-        lp.a_matrix_.index_ = np.array([j for terms, _ in rows for j, _ in terms], dtype=np.int32)
-        lp.a_matrix_.value_ = np.array([c for terms, _ in rows for _, c in terms], dtype=np.double)
-        engine = highspy.Highs()
-        engine.setOptionValue("output_flag", False)
-        engine.setOptionValue("threads", 1)
-        engine.passModel(lp)
-        run(engine)
-        if engine.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            raise Stopped(f"the dispatch after a loss ended with `{engine.modelStatusToString(engine.getModelStatus())}`")
-        return np.array(engine.getSolution().col_value)
+        engine = Engine(
+            costs,
+            0.0,
+            (np.zeros(len(costs)), np.full(len(costs), INF)),
+            (np.full(len(rows), -INF), [bound for _, bound in rows]),
+            (
+                np.cumsum([0, *(len(terms) for terms, _ in rows)]),
+                [j for terms, _ in rows for j, _ in terms],
+                [c for terms, _ in rows for _, c in terms],
+            ),
+        )
+        if (status := engine.run()) != OPTIMAL:
+            raise Stopped(f"the dispatch after a loss ended with `{status}`")
+        found: NDArray[np.float64] = engine.values
+        return found
 
     # --- what a user reads --------------------------------------------------------------------------------------------
 

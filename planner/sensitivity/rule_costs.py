@@ -175,7 +175,7 @@ class _Asked:
         if data == old.instance:
             return self._cost(rule, None)
         model = formulation.build(data)
-        probe = Probe(model, carry(self.best.basis, old.program, model.program))
+        probe = Probe(model, carry(self.best.basis, old.program, model.program) if self.best.basis else None)
         return self._cost(rule, probe.minimize(), model)
 
     def _cost(self, rule: Rule, found: Answer | None, model: Model | None = None) -> Cost:

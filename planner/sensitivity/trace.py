@@ -40,6 +40,7 @@ from planner.sensitivity.behind import (
     shares,
     throughput_numbers,
 )
+from planner.solver.highs import Engine
 from planner.solver.solve import Solution
 from planner.solver.warm import Linear, Probe
 
@@ -200,15 +201,15 @@ def _parts(
     yield from _bounds(model, probe.engine, goal, worth, values)
 
 
-def _worth(engine: Any, goal: Linear) -> NDArray[np.float64]:
+def _worth(engine: Engine, goal: Linear) -> NDArray[np.float64]:
     """Change of the goal per unit of each right side, while the basis holds: Bᵀ worth = goal of the basic columns."""
-    basic = np.array(engine.getBasicVariables()[1])
+    basic = engine.basic
     inner = np.where(basic >= 0, goal.coefficients[np.maximum(basic, 0)], 0.0)
-    return np.array(engine.getBasisTransposeSolve(inner)[1])
+    return engine.solve_transposed(inner)
 
 
 def _bounds(
-    model: Model, engine: Any, goal: Linear, worth: NDArray[np.float64], values: NDArray[np.float64]
+    model: Model, engine: Engine, goal: Linear, worth: NDArray[np.float64], values: NDArray[np.float64]
 ) -> Iterator[tuple[str, Period | None, float]]:
     """Columns that stand at their upper bound: demand that is not served at all."""
     program, data = model.program, model.instance
@@ -220,7 +221,7 @@ def _bounds(
     for i in np.flatnonzero(worth):
         for j in range(program.starts[i], program.starts[i + 1]):
             reduced[program.indices[j]] -= worth[i] * program.coefficients[j]
-    basic = {int(j) for j in np.array(engine.getBasicVariables()[1]) if j >= 0}
+    basic = {int(j) for j in engine.basic if j >= 0}
     for j in at:
         if j not in basic:
             _, w, t, _ = program.columns[j]

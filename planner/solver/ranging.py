@@ -1,9 +1,4 @@
-"""How far a price holds: ranges of right sides over which an optimal basis stays optimal.
-
-A shadow price belongs to a basis. Within the range of a row it is exact; beyond it another price holds: for less room a higher
-one, for more room a lower one, as cost is convex in every limit. Where a range ends at the limit itself the optimum is
-degenerate, and the price is that of one side only.
-"""
+"""How far a slope holds: how far right sides may move together until another basis is optimal; and rules written twice."""
 
 from __future__ import annotations
 
@@ -15,41 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.model.program import Program
+from planner.solver.highs import Engine
 
 Vector = NDArray[np.float64]
-Range = tuple[float, float]
 ZERO = 1e-9  # relative: what the solver's tolerance leaves of a zero
-
-
-def row_ranges(program: Program, engine: Any) -> list[Range]:
-    """(from, to) of the right side of every row over which its price holds; empty where the engine holds no optimal basis.
-
-    A row that does not bind has the price 0 from its activity on; one that binds at price 0 holds it for more room at least.
-    """
-    if any(program.integer) or engine is None or not engine.getBasis().valid:
-        return []
-    _, found = engine.getRanging()
-    if not found.valid:
-        return []
-    low, high = np.array(found.row_bound_dn.value_), np.array(found.row_bound_up.value_)
-    activity = np.array(engine.getSolution().row_value)
-    basic = [str(status).endswith("kBasic") for status in engine.getBasis().row_status]
-    made = []
-    for i, (sense, rhs) in enumerate(zip(program.senses, program.rhs, strict=True)):
-        if basic[i]:  # its activity is free to move: the price is 0 on the loose side of it
-            at = rhs if abs(activity[i] - rhs) <= ZERO * max(1.0, abs(rhs)) else float(activity[i])
-            made.append((at, float("inf")) if sense < 0 else (float("-inf"), at) if sense > 0 else (rhs, rhs))
-        else:
-            made.append((_finite(low[i], rhs), _finite(high[i], rhs)))
-    return made
-
-
-def _finite(value: float, rhs: float) -> float:
-    """A bound without the dust of rounding; HiGHS writes infinity as 1e30."""
-    if abs(value) >= 1e20:
-        return float("inf") if value > 0 else float("-inf")
-    near = rhs if abs(value - rhs) <= ZERO * max(1.0, abs(rhs)) else float(value)
-    return 0.0 if abs(near) <= ZERO * max(1.0, abs(rhs)) else near
 
 
 @dataclass(frozen=True)
@@ -60,15 +24,14 @@ class Direction:
     room: float
 
 
-def direction(engine: Any, by: Mapping[int, float]) -> Direction:
+def direction(engine: Engine, by: Mapping[int, float]) -> Direction:
     """What moving rows together changes from an optimal basis on, and how far (ratio test along B⁻¹ · by)."""
-    basic = np.array(engine.getBasicVariables()[1])
+    basic = engine.basic
     slack = {int(-j - 1) for j in basic if j < 0}  # rows whose activity is free: only their bound moves
-    moved = np.zeros(engine.getNumRow())
+    moved = np.zeros(engine.shape[0])
     for row, amount in by.items():
         moved[row] = 0.0 if row in slack else amount
-    step = np.array(engine.getBasisSolve(moved)[1])
-    lp, solution = engine.getLp(), engine.getSolution()
+    step = engine.solve_basis(moved)
     structural = basic >= 0
     column, row_of = np.where(structural, basic, 0), np.where(structural, 0, -basic - 1)
     step = np.where(structural, step, -step)  # the logical of a row is the negative of its activity
@@ -76,14 +39,14 @@ def direction(engine: Any, by: Mapping[int, float]) -> Direction:
     def pick(columns: Any, rows: Any) -> Vector:
         return np.where(structural, np.array(columns)[column], np.array(rows)[row_of])
 
-    value = pick(solution.col_value, solution.row_value)
-    low, high = pick(lp.col_lower_, lp.row_lower_), pick(lp.col_upper_, lp.row_upper_)
+    value = pick(engine.values, engine.activity)
+    low, high = (pick(column, row) for column, row in zip(engine.column_bounds, engine.row_bounds, strict=True))
     for row in slack & set(by):
         step[np.flatnonzero(~structural & (row_of == row))] -= by[row]
     size = max(1.0, float(np.max(np.abs(step))))
     with np.errstate(divide="ignore", invalid="ignore"):
         room = np.where(step > ZERO * size, (high - value) / step, np.where(step < -ZERO * size, (low - value) / step, np.inf))
-    duals = solution.row_dual
+    duals = engine.prices
     return Direction(sum(duals[row] * amount for row, amount in by.items()), max(0.0, float(np.min(room, initial=np.inf))))
 
 

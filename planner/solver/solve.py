@@ -1,70 +1,92 @@
 """Solves a model with HiGHS embedded, or with any solver that PuLP finds, and never believes a status that it has not checked.
 
-HiGHS gets the rows as arrays in one call and stays alive in `Solution.engine`, so that later questions can start from its basis.
-PuLP's own status is not used: a run cut off by its time limit would be called optimal there.
+HiGHS gets the rows as arrays in one call. What it finds is one of often many optimal plans; `canonical` then goes on to the one
+that is always shown. PuLP's own status is not used: a run cut off by its time limit would be called optimal there.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from planner.core.basis import Basis
 from planner.core.errors import InputFault, Stopped, did_you_mean
 from planner.inputs.scenario import Solve
 from planner.model.formulation import Model
 from planner.model.program import Program
+from planner.model.tie_break import Goal, goals
+from planner.solver import highs
+from planner.solver.canonical import canonical
+from planner.solver.highs import INF, Engine
 
 LARGE = 12_000  # columns from which interior point with crossover beats the simplex method (docs/decisions.md, D14)
-TIE = 1e-9  # how much of the first objective may be given up to break ties by cost, relative
+TIE = 1e-9  # how much of the first objective may be given up to break ties by cost where there is no basis, relative
 
 
 @dataclass
 class Solution:
-    """What a solver answered: status is optimal, infeasible, unbounded or stopped; values only for optimal and stopped."""
+    """What a solver answered: status is optimal, infeasible, unbounded or stopped; values only for optimal and stopped.
+
+    `duals` (rows,) are of the objective; empty where the solver gives none. `basis` is where the canonical plan stands, with the
+    `goals` that led there, the objective first; none for whole racks and other solvers.
+    """
 
     status: str
     values: list[float] = field(default_factory=list)
-    duals: list[float] = field(default_factory=list)  # per row; empty where the solver gives none
+    duals: list[float] = field(default_factory=list)
     objective: float = float("nan")
     gap: float = 0.0
     seconds: float = 0.0
     solver: str = ""
-    engine: Any = None
-    basis: Basis | None = None  # where the solve ended that the objective is from; none for whole racks and other solvers
+    basis: Basis | None = None
+    goals: tuple[Goal, ...] = ()
+    settling: float = 0.0  # seconds from the first optimal plan to the canonical one
 
 
 def solve(model: Model, options: Solve) -> Solution:
-    """The best plan of a model. With another objective than cost, ties are broken by least cost in a second solve."""
-    first = _run(model.program, model.objective, options)
-    if first.status != "optimal" or model.instance.objective == "cost":
+    """The best plan of a model, of those as good the canonical one (whole racks, other solvers: any, at least cost)."""
+    wanted = goals(model)
+    first, engine = _run(model.program, model.objective, options)
+    if first.status != "optimal":
+        return first
+    if engine is not None and not engine.whole and engine.basis is not None:
+        begun = time.perf_counter()
+        costs, constant = model.program.terms(model.objective)
+        first.basis, values = canonical(engine, wanted)
+        first.values, first.goals = list(values), wanted
+        first.objective = float(np.array(costs) @ values) + constant
+        first.settling = time.perf_counter() - begun
+        first.seconds += first.settling
+        return first
+    if model.instance.objective == "cost":
         return first
     bound = first.objective + TIE * max(1.0, abs(first.objective))
     costs, constant = model.program.terms(model.objective)
     spare = max(0.0, (options.time_limit or 0.0) - first.seconds) if options.time_limit else None
-    second = _run(model.program, model.cost, options, extra=(costs, bound - constant), left=spare)
+    second, _ = _run(model.program, model.cost, options, extra=(costs, bound - constant), left=spare)
     if second.status not in ("optimal", "stopped") or not second.values:
         return first
-    second.objective, second.duals, second.basis, second.engine = first.objective, first.duals, first.basis, first.engine
+    second.objective, second.duals, second.basis = first.objective, first.duals, first.basis
     second.seconds += first.seconds
     return second
 
 
 def relaxation(model: Model, options: Solve) -> Solution:
     """The model by HiGHS with racks that need not be whole: what bounds a plan that has no basis of its own."""
-    return _run(model.program, model.objective, options.model_copy(update={"solver": "HiGHS"}), whole=False)
+    return _run(model.program, model.objective, options.model_copy(update={"solver": "HiGHS"}), whole=False)[0]
 
 
 def last_basis(program: Program) -> Basis | None:
     """Where the simplex method ends that looks for anything that fits; None if it was cut off."""
     engine = load(program, [0.0] * len(program.columns), 0.0, relaxed=True)
-    engine.setOptionValue("presolve", "off")
-    engine.setOptionValue("solver", "simplex")
-    run(engine)
-    return _basis(engine, program)
+    engine.set("presolve", "off")
+    engine.set("solver", "simplex")
+    engine.run()
+    return engine.basis.letters if engine.basis else None
 
 
 def _run(
@@ -74,47 +96,26 @@ def _run(
     extra: tuple[list[float], float] | None = None,
     left: float | None = None,
     whole: bool = True,
-) -> Solution:
+) -> tuple[Solution, Engine | None]:
+    """One solve, and the engine that made it where it was HiGHS."""
     if options.solver.casefold() != "highs":
-        return _foreign(program, objective, options, extra)
+        return _foreign(program, objective, options, extra), None
     costs, constant = program.minimize(objective)
     begun = time.perf_counter()
     whole = whole and any(program.integer)
     engine = load(program, costs, constant, extra, relaxed=not whole)
-    engine.setOptionValue("mip_rel_gap", options.gap)
+    engine.set("mip_rel_gap", options.gap)
     if options.time_limit is not None:
-        engine.setOptionValue("time_limit", max(0.01, (options.time_limit if left is None else left)))
+        engine.set("time_limit", max(0.01, (options.time_limit if left is None else left)))
     if len(program.columns) >= LARGE and not program.sliced and not whole:
-        engine.setOptionValue("solver", "ipx")  # crossover follows: the answer is a basis, like that of the simplex method
-        run(engine)
-        if _proved(engine):
-            return _answer(engine, program, begun, whole)
-        engine.setOptionValue("solver", "simplex")  # anything but an optimum is left to the method that proves why
-        engine.clearSolver()
-    run(engine)
-    return _answer(engine, program, begun, whole)
-
-
-def run(engine: Any) -> None:
-    """Runs the engine in a thread of its own, so that Ctrl-C is answered at once; the thread then ends with the process."""
-    thread = threading.Thread(target=engine.run, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.05)
-
-
-def _proved(engine: Any) -> bool:
-    """Whether the engine holds an optimum that is feasible in both senses, or was stopped."""
-    import highspy
-
-    info, feasible = engine.getInfo(), highspy.SolutionStatus.kSolutionStatusFeasible
-    if engine.getModelStatus() in (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kInterrupt):
-        return True
-    return bool(
-        engine.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        and info.primal_solution_status == feasible
-        and info.dual_solution_status == feasible
-    )
+        engine.set("solver", "ipx")  # crossover follows: the answer is a basis, like that of the simplex method
+        engine.run()
+        if engine.status in (highs.OPTIMAL, highs.TIME_LIMIT, highs.INTERRUPTED):
+            return _answer(engine, program, begun), engine
+        engine.set("solver", "simplex")  # anything but an optimum is left to the method that proves why
+        engine.forget()
+    engine.run()
+    return _answer(engine, program, begun), engine
 
 
 def load(
@@ -123,91 +124,45 @@ def load(
     constant: float,
     extra: tuple[list[float], float] | None = None,
     relaxed: bool = False,
-) -> Any:
-    """A HiGHS engine holding the programme; `extra` is one more row: Σ coefficients · x ≤ bound; `relaxed`: no whole racks."""
-    import highspy
-    import numpy as np
-
-    starts, indices, values = list(program.starts), program.indices, program.coefficients
-    lower = [rhs if sense >= 0 else -highspy.kHighsInf for sense, rhs in zip(program.senses, program.rhs, strict=True)]
-    upper = [rhs if sense <= 0 else highspy.kHighsInf for sense, rhs in zip(program.senses, program.rhs, strict=True)]
+) -> Engine:
+    """An engine holding the programme; `extra` is one more row: Σ coefficients · x ≤ bound; `relaxed`: no whole racks."""
+    low, high = row_bounds(program)
+    engine = Engine(
+        costs,
+        constant,
+        (np.zeros(len(program.columns)), program.upper),
+        (low, high),
+        (program.starts, program.indices, program.coefficients),
+        None if relaxed else program.integer,
+    )
     if extra is not None:
-        terms = [(j, c) for j, c in enumerate(extra[0]) if c]
-        indices, values = indices + [j for j, _ in terms], values + [c for _, c in terms]
-        starts.append(len(indices))
-        lower.append(-highspy.kHighsInf)
-        upper.append(extra[1])
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = len(program.columns), len(lower)
-    lp.col_cost_ = np.array(costs, dtype=np.double)
-    lp.col_lower_ = np.zeros(len(program.columns))
-    lp.col_upper_ = np.array(program.upper, dtype=np.double)
-    lp.row_lower_, lp.row_upper_ = np.array(lower, dtype=np.double), np.array(upper, dtype=np.double)
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    lp.a_matrix_.start_ = np.array(starts, dtype=np.int32)
-    lp.a_matrix_.index_ = np.array(indices, dtype=np.int32)
-    lp.a_matrix_.value_ = np.array(values, dtype=np.double)
-    lp.offset_ = constant
-    if any(program.integer) and not relaxed:
-        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-        lp.integrality_ = [kinds[whole] for whole in program.integer]
-    engine = highspy.Highs()
-    engine.setOptionValue("output_flag", False)
-    engine.setOptionValue("threads", 1)  # one thread gives the same bytes every time
-    if engine.passModel(lp) == highspy.HighsStatus.kError:
-        raise InputFault.one("the solver refused the model", "a number in the inputs is out of all proportion")
+        engine.add_row(-INF, extra[1], {j: c for j, c in enumerate(extra[0]) if c})
     return engine
 
 
-def _basis(engine: Any, program: Program) -> Basis | None:
-    """The letters of the basis that an engine ended with."""
-    import highspy
-
-    found, kinds = engine.getBasis(), highspy.HighsBasisStatus
-    if not found.valid:
-        return None
-    letters = {kinds.kBasic: "B", kinds.kUpper: "U"}
-    rows = found.row_status[: len(program.rows)]
-    return Basis(
-        "".join(letters.get(status, "L") for status in found.col_status),
-        "".join("B" if status == kinds.kBasic else "N" for status in rows),
-    )
+def row_bounds(program: Program) -> tuple[highs.Vector, highs.Vector]:
+    """Lower and upper bounds of the rows."""
+    senses, rhs = np.array(program.senses, dtype=np.int8), np.array(program.rhs)
+    return np.where(senses >= 0, rhs, -INF), np.where(senses <= 0, rhs, INF)
 
 
-def _answer(engine: Any, program: Program, begun: float, whole: bool) -> Solution:
-    import highspy
-
-    status, info = engine.getModelStatus(), engine.getInfo()
-    seconds = time.perf_counter() - begun
-    name = f"HiGHS {engine.version()}"
-    kinds = highspy.HighsModelStatus
-    feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-    if (
-        status == kinds.kOptimal
-        and feasible
-        and (whole or info.dual_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible)
-    ):
-        solution = engine.getSolution()
-        duals = [] if whole else list(solution.row_dual)[: len(program.rows)]
-        gap = info.mip_gap if whole else 0.0
-        value = info.objective_function_value
-        basis = None if whole else _basis(engine, program)
-        return Solution("optimal", list(solution.col_value), duals, value, gap, seconds, name, engine, basis)
-    if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
-        if status == kinds.kUnboundedOrInfeasible:
-            engine.setOptionValue("presolve", "off")
-            engine.run()
-            if engine.getModelStatus() == kinds.kUnbounded:
-                return Solution("unbounded", seconds=seconds, solver=name, engine=engine)
-        return Solution("infeasible", seconds=seconds, solver=name, engine=engine)
-    if status == kinds.kUnbounded:
-        return Solution("unbounded", seconds=seconds, solver=name, engine=engine)
-    if status == kinds.kInterrupt:
+def _answer(engine: Engine, program: Program, begun: float) -> Solution:
+    seconds, status, whole = time.perf_counter() - begun, engine.status, engine.whole
+    if status == highs.OPTIMAL:
+        duals = [] if whole else list(engine.prices)[: len(program.rows)]
+        gap = engine.gap if whole else 0.0
+        basis = engine.basis.letters if not whole and engine.basis else None
+        return Solution("optimal", list(engine.values), duals, engine.objective, gap, seconds, engine.name, basis)
+    if status in (highs.INFEASIBLE, highs.UNBOUNDED):
+        return Solution(status, seconds=seconds, solver=engine.name)
+    if status == highs.INTERRUPTED:
         raise KeyboardInterrupt
-    if status == kinds.kTimeLimit:
-        values = list(engine.getSolution().col_value) if feasible and whole else []
-        return Solution("stopped", values, [], info.objective_function_value, info.mip_gap, seconds, name, engine)
-    raise Stopped(f"the solver ended with `{engine.modelStatusToString(status)}` and no proof; try another [solve] solver")
+    if status == highs.TIME_LIMIT:
+        found = engine.fits and whole
+        values = list(engine.values) if found else []
+        objective = engine.objective if found else float("nan")
+        return Solution("stopped", values, [], objective, engine.gap, seconds, engine.name)
+    raise Stopped(f"the solver ended with `{status}` and no proof; try another [solve] solver")
 
 
 def _foreign(program: Program, objective: Any, options: Solve, extra: tuple[list[float], float] | None) -> Solution:

@@ -29,12 +29,12 @@ def timed(what: Callable[[], Any]) -> tuple[float, Any]:
 
 def measure(scenario: str, x: str, y: str, points: int, kinks: int, overrides: tuple[str, ...], anew: bool) -> dict[str, Any]:
     """Seconds of one cold solve, of the points, of the kinks, and (if asked for) of solving the points anew; the disagreement."""
-    import highspy
 
     from planner.data import instance
     from planner.model import formulation
     from planner.model.measures import MEASURES
     from planner.run.pipeline import prepare
+    from planner.solver.highs import OPTIMAL
     from planner.solver.solve import load, solve
     from planner.tradeoff.frontier import Axis, Desk
 
@@ -49,9 +49,8 @@ def measure(scenario: str, x: str, y: str, points: int, kinks: int, overrides: t
         costs, constant = model.program.terms(model.objective)
         of_x, base = model.program.terms(MEASURES[x](model.instance, model.variables))
         engine = load(model.program, costs, constant, (of_x, bound / size - base))
-        engine.run()
-        assert engine.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        return float(engine.getInfo().objective_function_value)
+        assert engine.run() == OPTIMAL
+        return engine.objective
 
     def trace(most: int) -> tuple[Desk, Any]:
         model = build(y, x)

@@ -66,7 +66,7 @@ def rebuilt(inputs: Inputs, of: str, within: float) -> dict[str, tuple[float, fl
         for sign in (1.0, -1.0):
             model = built(inputs)
             probe = Probe(model)
-            probe.engine.setOptionValue("optimality_tolerance", 1e-2)  # the goal of a ratio ends at zero
+            probe.engine.set("optimality_tolerance", 1e-2)  # the goal of a ratio ends at zero
             probe.add_limit(probe.objective, best + within * abs(best))
             sums = {other: probe.linear(over_horizon(model.instance, model.variables, of, other)) for other in names}
             whole = sum(sums.values(), probe.objective * 0.0)
@@ -90,7 +90,7 @@ def main(arguments: list[str]) -> int:
     for _ in range(options.repeat):
         rounds.setdefault("one cold solve", []).append(timed(lambda: cold(inputs)))
         model, solution = rounds["one cold solve"][-1][0]
-        near = Near(model, solution.engine.getBasis())
+        near = Near(model, solution.basis)
         ends = f"{2 * len(providers_of(model.instance))} ends, warm"
         rounds.setdefault(ends, []).append(timed(lambda near=near: warm(near, options.of, options.within)))
     every = f"all {2 * len(OF) * len(levels_of(options.within)) * len(providers_of(model.instance))} ends, warm"
