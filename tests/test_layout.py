@@ -24,7 +24,7 @@ ROOMS = {
     "proof": {"gmpy2"},
     "audit": set(),
     "infeasible": {"numpy"},
-    "run": {"highspy", "numpy", "pandas"},
+    "run": {"numpy", "pandas"},
     "sensitivity": {"numpy"},
     "alternatives": {"numpy"},
     "tradeoff": {"numpy"},
@@ -148,7 +148,7 @@ def test_only_some_touch_files_the_screen_or_the_clock(module: str) -> None:
     uses = {ast.unparse(node) for node in nodes(module) if isinstance(node, ast.Attribute)}
     if module not in TOUCH_FILES:
         assert not names & FILE_CALLS
-    if room(module) not in ("cli", "terminal"):
+    if room(module) not in ("cli", "terminal") and module != "solver.highs":  # it flushes what it keeps HiGHS from
         assert "print" not in names and not {
             use for use in uses if use.startswith("sys.std") and use != "sys.stdlib_module_names"
         }

@@ -54,6 +54,11 @@ def _silence() -> Iterator[None]:
             os.close(nowhere)
 
 
+def prepare() -> None:
+    """Loads HiGHS, so that the time this takes is nobody else's."""
+    import highspy  # noqa: F401
+
+
 @dataclass(frozen=True)
 class Start:
     """A basis as HiGHS keeps it, to begin from again; `letters` when somebody else wants to read it."""

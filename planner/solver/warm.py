@@ -115,6 +115,20 @@ class Probe:
         engine.set("simplex_strategy", strategy)
         return status
 
+    def hold(self, best: Answer, free: float) -> None:
+        """Holds every column and row that has a price above `free` where it is, for good: what is left are the plans as good."""
+        engine = self._engine
+        low, high = engine.column_bounds
+        held = (np.abs(best.reduced) > free) & (low < high)
+        upper = held & (high - best.values < best.values - low)
+        low, high = np.where(upper, high, low), np.where(held & ~upper, low, high)
+        engine.bound_columns(low, high)
+        priced = np.flatnonzero((np.abs(best.duals) > free) & (self._lower < self._upper))
+        for i in priced:
+            at = self._upper[i] if np.isfinite(self._upper[i]) else self._lower[i]
+            self._lower[i] = self._upper[i] = at
+            engine.bound_row(int(i), float(at), float(at))
+
     def add_limit(self, expression: Linear, at_most: float = float("inf")) -> int:
         """A further row: expression ≤ at_most. Its index, for `at_most`."""
         bound = at_most - expression.constant
