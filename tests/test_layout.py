@@ -30,6 +30,7 @@ ROOMS = {
     "tradeoff": {"numpy"},
     "terminal": {"rich", "vl_convert"},
     "cli": {"rich", "typer"},
+    "face": {"pandas"},  # the planner from Python: one module beside the package's own
 }
 # rooms that stand on one floor: neither knows the other, nor do those below know them
 BESIDE = [{"sensitivity", "alternatives", "tradeoff"}, {"checks", "model"}, {"catalog", "proof"}]
@@ -38,7 +39,7 @@ AUDIT_KNOWS = {"core.calendar", "inputs.fields", "inputs.tables", "inputs.scenar
 TOUCH_FILES = {
     "solver.highs",  # the descriptor that HiGHS prints to, nothing else
     "inputs.document", "inputs.load", "results.folder", "catalog.library", "run.pipeline", "run.verification",
-    "catalog.skypilot", "run.compare", "cli.shell", "cli.app", "cli.reasons",
+    "catalog.skypilot", "run.compare", "cli.shell", "cli.app", "cli.reasons", "face",
 }  # fmt: skip
 KNOW_THE_TIME = {"cli.shell", "cli.app", "run.pipeline", "solver.solve"}
 FILE_CALLS = {

@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,27 @@ def parse_toml(text: str, file: str) -> Node:
             "holds a number that is too long to read", "write a number that can be true", Location(file)
         ) from None
     return _nodes(values, lines, file, (), 1)
+
+
+SPOKEN = "the dictionary"  # where a scenario stands that is no file
+
+
+def tree(values: Mapping[str, Any]) -> Node:
+    """The root table of a scenario given as a dictionary. InputFault for what no scenario file could hold, with its key."""
+    return _nodes(_plain(values, ""), {}, SPOKEN, (), 0)
+
+
+def _plain(value: Any, key: str) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item, f"{key}.{name}".lstrip(".")) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, key) for item in value]
+    if isinstance(value, (bool, int, float, str, date)):
+        return value
+    what = f"a {type(value).__name__} is nothing that a scenario can hold"
+    raise InputFault.one(
+        what, 'write text with a unit ("30 GW"), numbers, dates, lists or dictionaries', Location(SPOKEN, 0, key)
+    )
 
 
 def _syntax_fault(message: str, text: str, file: str) -> Finding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from pydantic import ValidationError
 
 from planner.core import units
 from planner.core.errors import Finding, InputFault, Location, did_you_mean
-from planner.inputs.document import Node, parse_csv, parse_toml, read_text
+from planner.inputs.document import SPOKEN, Node, parse_csv, parse_toml, read_text, tree
 from planner.inputs.fields import Currencies, DayField, Number, Origin, Quantity, Record, SeriesField
 from planner.inputs.scenario import Scenario, Workload
 from planner.inputs.tables import CONFIDENCE, TABLES, Table
@@ -136,11 +137,22 @@ def _is_dir(path: Path) -> bool:
         return False
 
 
-def read(name: str, overrides: Sequence[str] = ()) -> Document:
-    """The scenario `name` with all it stands on. InputFault with every finding if anything cannot be read."""
+def read(name: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Document:
+    """The scenario `name`, or one given as a dictionary, which finds what it names from where one is; with all it stands on.
+
+    InputFault with every finding if anything cannot be read.
+    """
     reading = Reading()
-    path, shown = locate(name)
-    root = _with_bases(path, shown, reading, ())
+    if isinstance(name, str):
+        path, shown = locate(name)
+        root = _with_bases(path, shown, reading, ())
+    else:
+        path, shown = Path(SPOKEN), SPOKEN
+        root = tree(name)
+        written = json.dumps(root.plain(), sort_keys=True, default=str).encode()
+        reading.files[shown] = Source(shown, path, hashlib.sha256(written).hexdigest())
+        reading.chain.insert(0, (path, shown))
+        root = _extended(root, path, shown, reading, ())
     for text in overrides:
         root = _override(root, text)
     currencies = _currencies(root)
@@ -206,9 +218,13 @@ def read_tables(folders: Iterable[tuple[Path, str]]) -> tuple[Mapping[str, tuple
 
 def _with_bases(path: Path, shown: str, reading: Reading, seen: tuple[Path, ...]) -> Node:
     """The tree of a scenario merged over the one it extends."""
-    resolved = path.resolve()
     root = parse_toml(reading.text(path, shown), shown)
     reading.chain.insert(0, (path, shown))
+    return _extended(root, path, shown, reading, seen)
+
+
+def _extended(root: Node, path: Path, shown: str, reading: Reading, seen: tuple[Path, ...]) -> Node:
+    resolved = path.resolve()
     base = root.value.get("extends")
     if base is None:
         return root

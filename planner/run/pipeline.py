@@ -10,7 +10,7 @@ import hashlib
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from planner.results.plan import Plan
     from planner.results.shadow_prices import Limit
     from planner.solver.solve import Solution
+
+
+Named = str | Mapping[str, Any]  # the path or name of a scenario, or a dictionary with its keys
 
 
 @dataclass
@@ -77,7 +80,7 @@ class Result:
         return next(table for table in self.tables if table.name == name)
 
 
-def prepare(name: str, overrides: Sequence[str] = (), timings: Timings | None = None) -> tuple[Inputs, list[Finding]]:
+def prepare(name: Named, overrides: Sequence[str] = (), timings: Timings | None = None) -> tuple[Inputs, list[Finding]]:
     """The checked inputs of a scenario and its warnings. InputFault with everything that is wrong."""
     timings = timings or Timings()
     with timings.of("imports"):
@@ -91,7 +94,7 @@ def prepare(name: str, overrides: Sequence[str] = (), timings: Timings | None = 
         return inputs, check(inputs)
 
 
-def outline(name: str, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[Finding]]:
+def outline(name: Named, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[Finding]]:
     """What would be solved, by name, and the warnings: all but the solve. InputFault with everything that is wrong."""
     from planner.data import instance
     from planner.data.export_control import active_rules
@@ -122,7 +125,9 @@ def outline(name: str, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], l
     }, warnings
 
 
-def plan_scenario(name: str, overrides: Sequence[str] = (), timings: Timings | None = None, locks: Sequence[str] = ()) -> Result:
+def plan_scenario(
+    name: Named, overrides: Sequence[str] = (), timings: Timings | None = None, locks: Sequence[str] = ()
+) -> Result:
     """The answer to a scenario, audited. A plan that fails its audit is kept in the result with `audit.passed` False.
 
     `locks` name what cannot move where nothing fits. InputFault for a name that means nothing.
