@@ -1,7 +1,7 @@
 """Solves the energy scenarios and draws docs/figures/*.svg, with the numbers behind each picture in a CSV beside it.
 
-pip install 'planner[report]'          # vl-convert-python draws; everything else is the planner itself
-python docs/make_figures.py            # all; or: python docs/make_figures.py frontier green-hours
+./run --with report doctor               # vl-convert-python draws; everything else is the planner itself
+.venv/bin/python docs/make_figures.py    # all; or some: frontier green-hours
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     call = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
     subprocess.run([*call, "--wheel-dir", copy.parent, copy], check=True, timeout=120)
-    (found,) = copy.parent.glob("planner-*.whl")
+    (found,) = copy.parent.glob("compute_energy_planner-*.whl")
     return found
 
 
