@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from planner.checks.energy import ENERGY_CHECKS
 from planner.core.errors import Finding, InputFault, Location, did_you_mean
+from planner.core.units import spans
 from planner.data.export_control import active_rules, in_class, tokens
 from planner.data.options import may_serve, stands_at
 from planner.inputs.assembly import Inputs, column, throughput
@@ -400,6 +401,15 @@ def money_is_known(inputs: Inputs) -> Iterator[Finding]:
             yield Finding(_at(inputs, "objective"), what, severity="warning")
 
 
+def rates_compound(inputs: Inputs) -> Iterator[Finding]:
+    """A rate that was not written per year is told as the rate per year that it comes to."""
+    written = inputs.root.find(("money", "discount_rate")).value
+    if {word.removesuffix("s") for word in spans(written)} - {"year"}:
+        rate = inputs.scenario.money.discount_rate
+        what = f"`{written}` compounds to {100 * rate:.6g} %/year, interest on interest"
+        yield Finding(_at(inputs, "money", "discount_rate"), what, severity="warning")
+
+
 def overlapping_announcements(inputs: Inputs) -> Iterator[Finding]:
     """Rows that may be the same gigawatt are named, never added up in silence."""
     from planner.inputs.provenance import overlaps
@@ -412,5 +422,5 @@ def overlapping_announcements(inputs: Inputs) -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (
     foreign_keys, same_provider, selection, horizon_has_periods, scenario_names, servable, covers, offers_are_bounded,
     fleet_is_clear, *ENERGY_CHECKS, export_is_clear, performance_is_known, licences_weigh, money_is_known,
-    overlapping_announcements,
+    rates_compound, overlapping_announcements,
 )  # fmt: skip

@@ -448,7 +448,10 @@ def _csv_rows(table: Table, file: Path, shown: str, reading: Reading, currencies
             findings.append(Finding(header.at(name), f"column `{name}` has no unit", example))
         elif isinstance(kind, (Quantity, Number)) and unit:
             try:
-                units.parse(f"1 {unit}", kind.unit if isinstance(kind, Quantity) else "", currencies, getattr(kind, "basis", ""))
+                if isinstance(kind, Quantity):
+                    kind.takes(unit, currencies)
+                else:
+                    units.parse(f"1 {unit}", "", currencies)
             except units.UnitError as error:
                 what = f"the unit of column `{name}` cannot be used: {error.what}"
                 findings.append(

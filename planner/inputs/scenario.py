@@ -8,7 +8,21 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from planner.core.calendar import Series
 from planner.core.units import WORDS
-from planner.inputs.fields import Day, Id, Limit, LimitField, Names, Number, Quantity, Record, SeriesField, Share, Text, fault
+from planner.inputs.fields import (
+    Day,
+    Id,
+    Limit,
+    LimitField,
+    Names,
+    Number,
+    Quantity,
+    Rate,
+    Record,
+    SeriesField,
+    Share,
+    Text,
+    fault,
+)
 from planner.inputs.tables import TABLES, Country, ordered
 
 FacilityPower = Annotated[Limit, LimitField(Quantity("MW", basis="facility", example="30 GW"), "USD/MW/year")]
@@ -37,7 +51,7 @@ class Horizon(Record):
 class MoneyRules(Record):
     """Discount rate, and what other currencies are worth."""
 
-    discount_rate: Annotated[float, Quantity("1/year", example="8 %/year")] = 0.0
+    discount_rate: Annotated[float, Rate(example="8 %/year")] = 0.0
     rates: dict[Currency, Annotated[float, Quantity("USD", strict=True, example="0.71 USD")]] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -23,8 +23,12 @@ from planner.inputs.fields import (
     Quantity,
     Ratio,
     Record,
+    Rent,
+    RentField,
     Share,
     Text,
+    YearlyCost,
+    YearlyCostField,
     fault,
 )
 
@@ -161,7 +165,7 @@ class Offer(Record):
     contract: Id | None = None
     from_: Day | None = Field(None, alias="from")
     to: Day | None = None
-    price: Annotated[float, Quantity("USD/gpu/hour", example="2.85 USD/gpu/hour")] = 0.0
+    price: Annotated[Rent, RentField(example="2.85 USD/gpu/hour")] = Rent(0.0)
     billing: Literal["reserved", "on_demand"] = "reserved"
     energy: Literal["included", "metered"] = "included"
     capex: Annotated[float, Quantity("USD/rack", example="3.5 million USD/rack")] = 0.0
@@ -175,6 +179,11 @@ class Offer(Record):
         if self.billing == "on_demand" and (self.term or self.capex):
             raise fault("an on-demand offer has neither term nor capex", 'leave them out, or write billing = "reserved"')
         return self
+
+    @property
+    def monthly(self) -> float | None:
+        """USD per gpu and calendar month, of a price that bills those; None where it bills hours."""
+        return self.price.monthly if isinstance(self.price, Rent) else None
 
 
 class Contract(Record):
@@ -350,8 +359,10 @@ class PowerSource(Record):
     lead_time: Annotated[float, Quantity("year", example="1.5 year")] = 0.0
     capex: Annotated[float, Quantity("USD/MW", example="2400 USD/kW")] = 0.0
     lifetime: Annotated[float, Quantity("year", strict=True, example="20 year")] | None = None
-    fixed_om: Annotated[float, Quantity("USD/MW/year", example="25 USD/kW/year")] = 0.0
+    fixed_om: Annotated[YearlyCost, YearlyCostField()] = Field(default_factory=YearlyCost)
     variable_cost: Annotated[float, Quantity("USD/MWh", example="35 USD/MWh")] = 0.0
+    fuel_price: Annotated[float, Quantity("USD/MMBTU", example="3.5 USD/MMBTU")] | None = None
+    heat_rate: Annotated[float, Quantity("MMBTU/MWh", strict=True, example="7500 Btu/kWh")] | None = None
     carbon: Annotated[float, Quantity("t/MWh", example="490 g/kWh")] = 0.0
     water: Annotated[float, Quantity("L/kWh", example="0.8 L/kWh")] = 0.0
     shape: Id | None = None
@@ -373,6 +384,10 @@ class PowerSource(Record):
             raise fault(f"duration and efficiency are of batteries, not of {self.kind}", "leave them out")
         if self.max_build and self.capex and self.lifetime is None:
             raise fault("capex is paid over a lifetime that is missing", 'add lifetime, e.g. "20 year"')
+        if self.fixed_om.share and not self.capex:
+            raise fault("fixed_om is a share of a capex that is missing", 'add capex, e.g. "1000 USD/kW"', ("fixed_om",))
+        if (self.fuel_price is None) != (self.heat_rate is None):
+            raise fault("fuel costs its fuel_price times its heat_rate, and one of them is missing", "give both, or neither")
         if not self.capacity and not self.max_build:
             raise fault("has neither capacity nor max_build", "give one of them, or drop the row")
         return self
