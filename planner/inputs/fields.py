@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, PrivateAttr, ValidationInfo
@@ -96,11 +97,24 @@ class Plain:
 
 @dataclass(frozen=True)
 class Usual:
-    """Where values of a column lie as far as anyone has seen, in its unit: beyond it a number is more likely a slip of units."""
+    """Where values of a column lie as far as anyone has seen, as one would write it: beyond, a slip of units is likelier.
 
-    low: float
-    high: float
-    why: str  # what lies at the ends
+    It stands beside the unit on the field of the record and nowhere else; `checks.bands` warns of what lies outside.
+    """
+
+    low: str
+    high: str
+    why: str  # what lies at the ends, in a few words
+
+    def within(self, value: float, unit: str) -> bool:
+        """Whether a value of `unit` lies in the band. Zero stands for none; of prices below zero the size counts."""
+        low, high = _ends(self, unit)
+        return not value or low * (1 - 1e-9) <= abs(value) <= high * (1 + 1e-9)
+
+
+@cache
+def _ends(usual: Usual, unit: str) -> tuple[float, float]:
+    return units.parse(usual.low, unit), units.parse(usual.high, unit)
 
 
 @dataclass(frozen=True)

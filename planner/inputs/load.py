@@ -22,7 +22,7 @@ from planner.core.errors import Finding, InputFault, Location, did_you_mean
 from planner.inputs.document import Node, parse_csv, parse_toml, read_text
 from planner.inputs.fields import Currencies, DayField, Number, Origin, Quantity, Record, SeriesField
 from planner.inputs.scenario import Scenario, Workload
-from planner.inputs.tables import CONFIDENCE, TABLES, Table
+from planner.inputs.tables import CONFIDENCE, TABLES, THROUGHPUT, Table
 
 R = TypeVar("R", bound=Record)
 SINGULAR = {table.singular: table for table in TABLES.values()}
@@ -473,7 +473,7 @@ def column_kinds(record: type[Record]) -> dict[str, object]:
         kinds[info.alias or name] = next((mark for mark in marks if isinstance(mark, (Quantity, Number))), "other")
     if "throughput" in kinds:
         del kinds["throughput"]
-        kinds["throughput_*"] = Quantity("h100e/gpu")
+        kinds["throughput_*"] = THROUGHPUT
     return kinds
 
 
