@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from planner.core.calendar import DAYS_PER_YEAR
 from planner.inputs.fields import (
     CellsField,
     Currencies,
@@ -270,6 +271,8 @@ class Offer(Record):
     @model_validator(mode="after")
     def _consistent(self) -> Offer:
         ordered(self.from_, self.to, "from and to")
+        if self.term is not None and round(self.term * DAYS_PER_YEAR) < 1:
+            raise fault("a term of less than a day leases nothing", "give a day or more, e.g. 3 year", ("term",))
         if self.billing == "on_demand" and (self.term or self.capex):
             raise fault("an on-demand offer has neither term nor capex", 'leave them out, or write billing = "reserved"')
         return self
