@@ -134,7 +134,7 @@ def test_fixed_cost_as_a_share_of_capex() -> None:
 
 
 def test_a_share_of_a_capex_that_is_missing_is_refused() -> None:
-    with pytest.raises(InputFault, match="share of a capex that is missing"):
+    with pytest.raises(InputFault, match="a share of the capex, and there is none"):
         pipeline.prepare(small.written_file(with_gas('capacity = "0.75 MW"\nfixed_om = "2 %/year"\n')))
 
 

@@ -553,7 +553,7 @@ class PowerSource(Record):
         if self.max_build and self.capex and self.lifetime is None:
             raise fault("capex is paid over a lifetime that is missing", 'add lifetime, e.g. "20 year"')
         if self.fixed_om.share and not self.capex:
-            raise fault("fixed_om is a share of a capex that is missing", 'add capex, e.g. "1000 USD/kW"', ("fixed_om",))
+            raise fault("fixed_om is a share of the capex, and there is none", 'add capex, e.g. "1000 USD/kW"', ("fixed_om",))
         if (self.fuel_price is None) != (self.heat_rate is None):
             raise fault("fuel costs its fuel_price times its heat_rate, and one of them is missing", "give both, or neither")
         if not self.capacity and not self.max_build:
