@@ -119,6 +119,12 @@ def test_of_compute_that_costs_next_to_nothing() -> None:
     assert "offer.o.price: warning: `2 USD/gpu/hour`: with the throughput of its accelerator that is 0.04 USD/h100e/hour" in line
 
 
+def test_a_cap_on_the_fleet_of_megawatts_where_gigawatts_were_meant() -> None:
+    assert not odd(scenario(policy='[limits]\nfleet_power = "1 MW"'))
+    (line,) = odd(scenario(power=BLOCKS["power"].replace("10 MW", "10 GW"), policy='[limits]\nfleet_power = "30 MW"'))
+    assert "limits.fleet_power: warning: is 30 MW at most" in line and "10,000 MW that the sites have" in line
+
+
 def test_a_contract_worth_a_thousandth_of_its_power() -> None:
     contract = '[[contract]]\nid = "c"\nprovider = "p"\nstart = 2027-01-01\nend = 2027-12-31\nmax_power = "10 MW"\nvalue = "{}"\n'
     assert not odd(scenario(more=contract.format("100 million USD")))

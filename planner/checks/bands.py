@@ -39,6 +39,8 @@ class Odd:
 def unusual_numbers(inputs: Inputs) -> Iterator[Finding]:
     """Numbers outside the band of their column, or that come to something unheard of together."""
     found = [*_of_rows(inputs), *_of_the_scenario(inputs)]
+    if not any(odd.column == "limits.fleet_power" for odd in found):
+        found += _of_the_fleet(inputs)
     found += _together(inputs, {odd.where.key.rpartition(".")[0] for odd in found})
     alike: dict[tuple[str, str], list[Odd]] = {}
     for odd in sorted(set(found), key=lambda odd: odd.where):
@@ -104,6 +106,17 @@ def _of_the_scenario(inputs: Inputs) -> Iterator[Odd]:
             if kind.usual and not kind.usual.within(_number(value), kind.unit):
                 column = ".".join(str(part) for part in path if not isinstance(part, int))
                 yield _odd(leaf.where.at(".".join(with_ids(inputs.root, at))), column, str(leaf.value), kind.usual)
+
+
+def _of_the_fleet(inputs: Inputs) -> Iterator[Odd]:
+    """A cap on the whole fleet far below the power that its sites have: gigawatts and megawatts are a thousand apart."""
+    limit = inputs.scenario.limits.fleet_power
+    there = max(sum(inputs.power_series(site).mean(t) for site in inputs.site_power) for t in inputs.horizon)
+    lows = [low for t in inputs.horizon if limit and (low := limit.series.lowest(t)) is not None]
+    if lows and 0 < max(lows) < there / 100:
+        little = f"less than a hundredth of the {there:,.0f} MW that the sites have"
+        what = f"is {max(lows):g} MW at most, {little}, outside of what is usual"
+        yield Odd(inputs.root.find(("limits", "fleet_power")).where.at("limits.fleet_power"), "limits.fleet_power", what)
 
 
 Path = tuple[str | int, ...]
