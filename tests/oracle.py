@@ -345,7 +345,17 @@ class World:
     def rent(self, p: Place, t: Period) -> Expression:
         """Million USD without energy."""
         position = self.places[p]
-        return times(position.gpus * position.offer.price * t.hours / MILLION, self.held(p, t))
+        offer = position.offer
+        bill = offer.price * t.hours if offer.monthly is None else offer.monthly * self.months(t)
+        return times(position.gpus * bill / MILLION, self.held(p, t))
+
+    def months(self, t: Period) -> float:
+        """Months of the calendar in a period: where it begins and ends, as months since the year 0 and a part."""
+        begin, end = (
+            12 * day.year + day.month + (day.day - 1) / ((add_months(day.replace(day=1), 1) - day.replace(day=1)).days)
+            for day in (t.first, t.last + ONE_DAY)
+        )
+        return end - begin
 
     def counted(self, p: Place, t: Period) -> Expression:
         """Million USD that count towards a contract: rent, and metered energy where it comes from the grid alone (E11)."""

@@ -144,7 +144,8 @@ class Sources:
             factor = 1 / x.lifetime if rate == 0 else math.log(1 + rate) / (1 - (1 + rate) ** -x.lifetime)
             annuity = x.capex * factor
         share = t.hours / HOURS_PER_YEAR / MILLION
-        return times(annuity * share, self.built(x, t)) + times(x.fixed_om * share, self.there(x, t))
+        upkeep = x.fixed_om.usd + x.fixed_om.share * x.capex
+        return times(annuity * share, self.built(x, t)) + times(upkeep * share, self.there(x, t))
 
     def output(self, x: PowerSource, t: Period, k: int) -> Expression:
         """MW generated, discharged, or bought by all sites."""
@@ -284,6 +285,11 @@ def metered_cost(world: World, p: Place, t: Period) -> Expression:
     return total(times(price, world.load(p, t, k)) for k, price in prices.items())
 
 
+def per_mwh(x: PowerSource) -> float:
+    """USD per MWh made: fuel_price x heat_rate on top of variable_cost."""
+    return x.variable_cost if x.fuel_price is None or x.heat_rate is None else x.variable_cost + x.fuel_price * x.heat_rate
+
+
 def cost(world: World, s: str, t: Period) -> Expression:
     """Million USD that a site pays for energy: load at the price of the grid; with sources spot, what is bought, its own sources
     (E5, E11)
@@ -297,9 +303,9 @@ def cost(world: World, s: str, t: Period) -> Expression:
         free = total(world.load(p, t, k) for p in places if p not in world.metered[s])
         found += times(world.price(s, t, k) * hours, [(1.0, ("spot", s, t.index, k)), *times(-1.0, free)])
         for x in world.sources.on_grid_of(s):
-            found += times(x.variable_cost * hours, world.sources.bought(x, s, t, k))
+            found += times(per_mwh(x) * hours, world.sources.bought(x, s, t, k))
     for x in world.sources.at(s):
-        found += world.sources.fixed(x, t) + times(x.variable_cost / MILLION, world.sources.paid(x, t))
+        found += world.sources.fixed(x, t) + times(per_mwh(x) / MILLION, world.sources.paid(x, t))
     return found
 
 
@@ -308,7 +314,7 @@ def common_cost(world: World, t: Period) -> Expression:
     found: Expression = []
     for x in world.sources.on_grids:
         left = world.sources.paid(x, t) + times(-1.0, world.sources.taken(x, t))
-        found += world.sources.fixed(x, t) + times(x.variable_cost / MILLION, left)
+        found += world.sources.fixed(x, t) + times(per_mwh(x) / MILLION, left)
     return found
 
 

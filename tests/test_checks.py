@@ -36,6 +36,9 @@ OFFER = 'accelerator = "chip"\nprice = "1 USD/gpu/hour"\nterm = "1 year"'
 WORK = 'kind = "training"\n'
 LIMIT = 'fleet_power = "100 MW"'
 TRIPS = [
+    # numbers
+    Trip("unusual_numbers", '"10 kW/rack"', '"10 GW/rack"', "accelerator.chip.rack_power", "`10 GW/rack` lies outside 1 kW/rack", "number and unit", severity="warning"),
+    add("rates_compound", '[money]\ndiscount_rate = "2 %/quarter"', "money.discount_rate", "compounds to 8.24322 %/year", severity="warning"),
     # ids in the tables
     Trip("foreign_keys", 'provider = "north"\ncountry', 'provider = "nrth"\ncountry', "site.north-hall.provider", "provider `nrth`", "`north`"),
     Trip("foreign_keys", 'grid = "grid"', 'grid = "gird"', "site.north-hall.grid", "grid `gird` is not known", "did you mean `grid`?"),
@@ -53,7 +56,7 @@ TRIPS = [
     add("selection", '[select]\nproviders = ["north"]\nsites = ["south-hall"]\n', "select", "no site is left to plan with", "[select]"),
     add("selection", '[select]\nproviders = ["north"]\nsites = ["south-hall"]\n', "select.sites", "is selected and yet left out", "select that too", "warning"),
     # years and names of the scenario
-    Trip("horizon_has_periods", LIMIT, 'budget = { 2040 = "1 USD" }', "limits.budget.2040", "no period in 2040", "move the horizon", "warning"),
+    Trip("horizon_has_periods", LIMIT, 'budget = { 2040 = "1 million USD" }', "limits.budget.2040", "no period in 2040", "move the horizon", "warning"),
     Trip("horizon_has_periods", LIMIT, 'carbon = { 2040 = "1 t" }', "limits.carbon.2040", "no period in 2040", "drop it", "warning"),
     Trip("scenario_names", WORK, WORK + 'sites = ["hall"]\n', "workload.training.sites", "site `hall`", "north-hall"),
     Trip("scenario_names", WORK, WORK + 'countries = ["DE"]\n', "workload.training.countries", "country `DE` is not known", "`US`"),
@@ -142,13 +145,13 @@ def test_trip(tmp_path: Path, trip: Trip) -> None:
 
 def test_errors_come_all_at_once_and_warnings_are_returned(tmp_path: Path) -> None:
     text = CLASSROOM.replace('grid = "grid"', 'grid = "gird"').replace(
-        LIMIT, 'provider_power = { nrth = "1 GW" }\nbudget = { 2040 = "1 USD" }'
+        LIMIT, 'provider_power = { nrth = "1 GW" }\nbudget = { 2040 = "1 million USD" }'
     )
     with pytest.raises(InputFault) as caught:
         checks.check(load(tmp_path, text))
     keys = [f.where.key for f in caught.value.findings]
     assert keys == ["site.north-hall.grid", "site.south-hall.grid", "limits.provider_power.nrth"]
-    (warning,) = checks.check(load(tmp_path, CLASSROOM.replace(LIMIT, 'budget = { 2040 = "1 USD" }')))
+    (warning,) = checks.check(load(tmp_path, CLASSROOM.replace(LIMIT, 'budget = { 2040 = "1 million USD" }')))
     assert str(warning).split("a.toml")[1].startswith(":91: limits.budget.2040: warning: the horizon has no period in 2040")
 
 

@@ -773,9 +773,15 @@ def test_rows_are_keyed_once_and_coefficients_are_in_range() -> None:
     program.add(x <= 1, "rule", 0)
     with pytest.raises(ValueError, match="added twice"):
         program.add(x <= 2, "rule", 0)
-    with pytest.raises(InputFault, match="where solvers lose digits"):
-        program.add(1e-9 * x <= 1, "rule", 1)
-    assert program.rows == [("rule", 0)]
+    assert not program.outside
+    program.add(1e-9 * x <= 1, "rule", 1)
+    program.add(x <= 1e10, "rule", 2)
+    program.add(x <= 1e-7, "rule", 3, limit=1e-7)
+    program.add(x <= 1e-7, "rule", 4)  # dust that constants of a row leave
+    program.variable("unserved", 0, 0, 0, up=1e-7)
+    assert [(each.row, each.value) for each in program.outside] == [
+        (("rule", 1), 1e-9), (("rule", 2), 1e10), (("rule", 3), 1e-7), (("bound", 0, 0, 0), 1e-7),
+    ]  # fmt: skip
 
 
 def test_throughput_and_availability_multiply() -> None:

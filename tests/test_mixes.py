@@ -436,7 +436,7 @@ def test_the_screen_says_the_answer() -> None:
     text = shown(mixes(two("2.2"), 0.05))
     assert "the optimum is unique" in text
     assert re.search(r"^q +0\.0 % +0\.0 % +0 to 10 % +0 to 50 %$", text, re.M)
-    assert re.search(r"^p +100 % +100 % +90 to 100 % +50 to 100 %$", text, re.M)
+    assert re.search(r"^p +100\.0 % +100 % +90 to 100 % +50 to 100 %$", text, re.M)
     assert "each audited" in text
     assert re.search(r"^q +0\.0 % +0\.0 % +0 to 11 % +0 to 52 %$", shown(mixes(two("2.2"), 0.05), "spend"), re.M)
 

@@ -6,6 +6,7 @@ world, `python -m tests.worlds energy SEED` one with slices, shapes and power so
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -70,3 +71,31 @@ def test_few_worlds_with_energy_are_refused_and_most_have_a_plan() -> None:
     assert statuses.count("refused") < 0.1 * len(statuses)
     assert statuses.count("optimal") > 0.6 * len(statuses)
     assert statuses.count("infeasible") > 0.05 * len(statuses)
+
+
+def in_words_of_the_trade(text: str) -> str:
+    """The world with prices by the calendar month, fuel for variable cost, and fixed cost as a share of capex."""
+    text = re.sub(r'"([\d.]+) USD/gpu/hour"', lambda m: f'"{float(m[1]) * 730.5:.10g} USD/gpu/month"', text)
+    sections = re.split(r"(?=^\[)", text, flags=re.MULTILINE)
+    for i, section in enumerate(sections):
+        if section.startswith("[[power_source]]"):
+            fuel = r'fuel_price = "\1 USD/MMBTU"\nheat_rate = "8000 Btu/kWh"'
+            section = re.sub(r'variable_cost = "([\d.]+) USD/MWh"', fuel, section)
+            if re.search(r'capex = "[1-9]', section):
+                section = re.sub(r'fixed_om = "[^"]*"', 'fixed_om = "3 %/year"', section)
+            sections[i] = section
+    return "".join(sections)
+
+
+@pytest.mark.parametrize("first", [21_000, 41_000, 42_000])
+def test_the_words_of_the_trade_mean_the_same_to_both(first: int) -> None:
+    made = world if first < 40_000 else energy_world
+
+    def traded(seed: int) -> str:
+        return in_words_of_the_trade(made(seed))
+
+    found = {seed: disagreement(seed, traded) for seed in range(first, first + 12)}
+    assert not {seed: what for seed, (status, what) in found.items() if status != "refused" and what}
+    assert sum(status == "optimal" for status, _ in found.values()) >= 6
+    told = "".join(map(traded, range(first, first + 12)))
+    assert "USD/gpu/month" in told and (made is world or ("heat_rate" in told and "3 %/year" in told))

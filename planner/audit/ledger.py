@@ -82,7 +82,7 @@ class Ledger:
             for name, hours in self.world.calendar.hours[period.index].items():
                 price = self.world.price_at(position.grid, period.index, name)
                 energy += self.case.load[period.index][name][key] * hours * price
-        rent = position.gpus * position.offer.price * period.hours * held
+        rent = position.gpus * self.world.rent(position, period) * held
         return Spend(rent, energy, self.annuities[key] * period.hours * held)
 
     @cached_property

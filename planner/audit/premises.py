@@ -7,6 +7,7 @@ h, USD, t, gpu, rack, h100e.
 from __future__ import annotations
 
 import math
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -334,6 +335,14 @@ class World:
             begin, end = self.years(period.first), self.years(period.last + ONE_DAY)
             found.append(-math.exp(-force * begin) * math.expm1(-force * (end - begin)) / (force * (end - begin)))
         return found
+
+    def rent(self, position: Position, period: Period) -> float:
+        """USD per gpu held over a period: by the hour, or by the calendar month, of which each day is its part."""
+        monthly = position.offer.monthly
+        if monthly is None:
+            return position.offer.price * period.hours
+        days = (period.first + n * ONE_DAY for n in range((period.last - period.first).days + 1))
+        return monthly * math.fsum(1.0 / monthrange(day.year, day.month)[1] for day in days)
 
     def annuity(self, position: Position) -> float:
         """USD per rack and hour for its capital."""

@@ -107,7 +107,7 @@ class Sources:
         if of is None:
             included = self.included[t][name].get(site, 0.0)
             return (mw - included) * hours * self.world.price_at(self.world.inputs.sites[site].grid, t, name)
-        return 0.0 if of[1] else mw * hours * of[0].variable_cost
+        return 0.0 if of[1] else mw * hours * self.running_cost(of[0])
 
     @cached_property
     def included(self) -> list[dict[str, dict[str, float]]]:
@@ -121,15 +121,26 @@ class Sources:
     def _hours(self) -> Iterator[tuple[int, dict[str, float]]]:
         yield from enumerate(self.world.calendar.hours)
 
+    @staticmethod
+    def running_cost(source: PowerSource) -> float:
+        """USD per MWh made: what it costs to run, and the fuel that a MWh takes at the price of fuel."""
+        fuel = source.fuel_price * source.heat_rate if source.fuel_price and source.heat_rate else 0.0
+        return fuel + source.variable_cost
+
+    @staticmethod
+    def upkeep(source: PowerSource) -> float:
+        """USD per MW and year for being there, where it is a share of what building it costs too."""
+        return source.capex * source.fixed_om.share if source.fixed_om.share else source.fixed_om.usd
+
     def standing_cost(self, source: PowerSource, t: int) -> float:
         """USD for being there: the annuity of what was built, and fixed_om of all."""
         annuity = source.capex * self.world.recovery(source.lifetime) if source.lifetime else 0.0
-        per_year = annuity * self.grown[source.id][t] + source.fixed_om * self.there(source, t)
+        per_year = annuity * self.grown[source.id][t] + self.upkeep(source) * self.there(source, t)
         return per_year * self.world.horizon[t].hours / YEAR_HOURS
 
     def extra_cost(self, source: PowerSource, t: int) -> float:
         """USD for energy that is paid for and not taken."""
-        return source.variable_cost * (self.stated(source, t).get("paid_mwh") - self.taken(source, t))
+        return self.running_cost(source) * (self.stated(source, t).get("paid_mwh") - self.taken(source, t))
 
     @cached_property
     def spend(self) -> list[dict[str, float]]:
@@ -250,7 +261,7 @@ def building(case: Case, sources: Sources) -> Iterator[Check]:
             yield case.judge.equal("source_stock", source.id, period.label, told.get("there_mw"), there, "MW", built)
             yield case.judge.equal("min_take", source.id, period.label, told.get("paid_mwh"), due, "MWh")
             cost = sources.standing_cost(source, t) + sources.extra_cost(source, t)
-            gross = abs(source.variable_cost) * (told.get("paid_mwh") + sources.taken(source, t))
+            gross = abs(sources.running_cost(source)) * (told.get("paid_mwh") + sources.taken(source, t))
             yield case.judge.equal("built", source.id, period.label, told.get("cost_usd"), cost, "USD", gross)
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from planner.checks.bands import unusual_numbers
 from planner.checks.energy import ENERGY_CHECKS
+from planner.checks.places import label as _label
+from planner.checks.places import row as _row
 from planner.core.errors import Finding, InputFault, Location, did_you_mean
+from planner.core.units import spans
 from planner.data.export_control import active_rules, in_class, tokens
 from planner.data.options import may_serve, stands_at
 from planner.inputs.assembly import Inputs, column, throughput
-from planner.inputs.fields import Record
 from planner.inputs.load import with_ids
 from planner.inputs.scenario import Workload
 from planner.inputs.tables import TABLES, ExportRule, Licence, Offer
@@ -35,12 +38,6 @@ def _at(inputs: Inputs, *path: str | int) -> Location:
     return inputs.root.find(path).where.at(".".join(with_ids(inputs.root, path)))
 
 
-def _row(record: Record, label: str) -> Location:
-    """The place of a row, or of its cell if the last part of the label is a column that is filled."""
-    column = label.rpartition(".")[2]
-    return next((where for name, _, _, where in record.origin.written if name == column), record.where).at(label)
-
-
 def _names(inputs: Inputs, table: str, key: str = "id") -> set[str]:
     return {str(getattr(row, key)) for row in inputs.everything[table]}
 
@@ -59,12 +56,6 @@ def foreign_keys(inputs: Inputs) -> Iterator[Finding]:
                 if part is not None and part not in known:
                     what = TABLES[target].singular if key == "id" else key
                     yield _unknown(_row(record, f"{_label(record, table)}.{name.rstrip('_')}"), what, part, known)
-
-
-def _label(record: Record, table: str) -> str:
-    """How a row is called in messages: `site_power.abilene.2026-06-01`."""
-    parts = (getattr(record, f"{key}_" if key in ("from", "class") else key) for key in TABLES[table].key)
-    return ".".join([TABLES[table].singular, *(str(part) for part in parts if part is not None)])
 
 
 FOREIGN_KEYS = (
@@ -400,6 +391,15 @@ def money_is_known(inputs: Inputs) -> Iterator[Finding]:
             yield Finding(_at(inputs, "objective"), what, severity="warning")
 
 
+def rates_compound(inputs: Inputs) -> Iterator[Finding]:
+    """A rate that was not written per year is told as the rate per year that it comes to."""
+    written = inputs.root.find(("money", "discount_rate")).value
+    if {word.removesuffix("s") for word in spans(written)} - {"year"}:
+        rate = inputs.scenario.money.discount_rate
+        what = f"`{written}` compounds to {100 * rate:.6g} %/year, interest on interest"
+        yield Finding(_at(inputs, "money", "discount_rate"), what, severity="warning")
+
+
 def overlapping_announcements(inputs: Inputs) -> Iterator[Finding]:
     """Rows that may be the same gigawatt are named, never added up in silence."""
     from planner.inputs.provenance import overlaps
@@ -412,5 +412,5 @@ def overlapping_announcements(inputs: Inputs) -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (
     foreign_keys, same_provider, selection, horizon_has_periods, scenario_names, servable, covers, offers_are_bounded,
     fleet_is_clear, *ENERGY_CHECKS, export_is_clear, performance_is_known, licences_weigh, money_is_known,
-    overlapping_announcements,
+    rates_compound, unusual_numbers, overlapping_announcements,
 )  # fmt: skip

@@ -43,6 +43,17 @@ class Period:
     def hours(self) -> float:
         return 24.0 * self.days
 
+    @cached_property
+    def months(self) -> float:
+        """Calendar months in it: a whole month is one however long it is, a part of one its share of the month's days."""
+        begun, found = date(self.first.year, self.first.month, 1), 0.0
+        while begun <= self.last:
+            following = add_months(begun, 1)
+            within = min(self.last + ONE_DAY, following) - max(self.first, begun)
+            found += within / (following - begun)
+            begun = following
+        return found
+
 
 def periods(start: date, end: date, step: str) -> tuple[Period, ...]:
     """The periods of `step` (month, quarter, half or year) that cover start to end."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+EVEN = 1e-9  # a share this little below a whole number of percent is that number
+
 RULES = {
     "site_power": "power of site {}",
     "build_rate": "build rate of site {}",
@@ -68,6 +73,20 @@ def number(value: float) -> str:
     if size < 1:
         return f"{value:.3g}"
     return f"{value:.1f}" if size >= 99.995 else f"{value:.2f}" if size >= 9.9995 else f"{value:.3f}"
+
+
+def percents(shares: Sequence[float], digits: int = 0) -> list[str]:
+    """Shares of one whole in percent, rounded so that what is printed adds up to the whole as it rounds (largest remainder).
+
+    Three thirds are 34 %, 33 %, 33 %: of equal remainders the first is rounded up. No text is off by a whole last digit.
+    """
+    parts = [share * 100 * 10**digits for share in shares]
+    floors = [math.floor(part + EVEN) for part in parts]
+    missing = round(math.fsum(parts)) - sum(floors)
+    by_remainder = sorted(range(len(parts)), key=lambda i: (-round(parts[i] - floors[i], 9), i))
+    for i in by_remainder[:missing]:
+        floors[i] += 1
+    return [f"{floor / 10**digits:.{digits}f}%" for floor in floors]
 
 
 def clip(text: str, most: int) -> str:

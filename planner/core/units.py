@@ -5,10 +5,12 @@ against that grammar and the words against an allow-list before pint sees anythi
 read `1,5 GW` as 15 GW and `mW` as milliwatt. pint then answers what it is good at: the dimension and the exact factor.
 
 Energy years have 8766 hours and quarters are a fourth of that; the lengths of planning periods come from the calendar instead.
+Heat of fuel (Btu, `MWh_th`) is a dimension of its own: a price of fuel can never stand where one of electricity is due.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -28,6 +30,7 @@ day = 24 hour
 year = 8766 hour
 month = year / 12
 quarter = year / 4
+half = year / 2
 second = hour / 3600 = s
 watt = [power] = W
 kW = 1000 watt
@@ -45,9 +48,15 @@ tonne = 1000 kg = t
 kt = 1000 tonne
 Mt = 1000 kt
 Gt = 1000 Mt
+lb = 45359237 / 100000 * gram
 liter = [volume] = L
 byte = [information] = B
 GB = 1e9 byte
+Btu = [heat]
+MMBTU = 1e6 Btu
+kWh_th = 3600000 / 1055.05585262 * Btu
+MWh_th = 1000 kWh_th
+GJ_th = 1000 / 3.6 * kWh_th
 TB = 1000 GB
 USD = [currency]
 gpu = [accelerator]
@@ -58,10 +67,14 @@ percent = 0.01
 """
 # what a user may write -> the word pint knows
 WORDS = {
-    **{w: w for w in ("h", "hour", "minute", "day", "month", "quarter", "year", "s", "W", "kW", "MW", "GW", "TW")},
-    **{w: w for w in ("Wh", "kWh", "MWh", "GWh", "TWh", "g", "kg", "t", "kt", "Mt", "Gt", "L", "GB", "TB")},
+    **{w: w for w in ("h", "hour", "minute", "day", "month", "quarter", "half", "year", "s")},
+    **{w: w for w in ("W", "kW", "MW", "GW", "TW", "Wh", "kWh", "MWh", "GWh", "TWh")},
+    **{w: w for w in ("g", "kg", "t", "kt", "Mt", "Gt", "lb", "L", "GB", "TB", "Btu", "MMBTU", "kWh_th", "MWh_th", "GJ_th")},
     **{w: w for w in ("USD", "gpu", "rack", "h100e", "TPP")},
     **{w + "s": w for w in ("hour", "minute", "day", "month", "quarter", "year", "gpu", "rack")},
+    "lbs": "lb",
+    "BTU": "Btu",
+    "MMBtu": "MMBTU",
     "gpu-hour": "gpu*hour",
     "gpu-hours": "gpu*hour",
     "tonne": "t",
@@ -81,6 +94,10 @@ REFUSED = {
     "Gw": "did you mean `GW`?",
     "KW": "did you mean `kW`?",
     "chip": "chips are counted in `gpu`",
+    "MBTU": "a thousand Btu to some, a million to others: write `MMBTU` (a million) or `Btu`",
+    "MBtu": "a thousand Btu to some, a million to others: write `MMBTU` (a million) or `Btu`",
+    "therm": "write `MMBTU` (a therm is a tenth of it, by one of two Btu)",
+    "GJ": "write `GJ_th` for the heat of fuel, or `MWh` for electricity",
 }
 _NUMBER = r"[+-]?(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"  # no digits of other scripts
 _QUANTITY = re.compile(rf"\s*(?P<number>{_NUMBER})\s*(?P<unit>.*?)\s*", re.DOTALL)
@@ -192,6 +209,9 @@ def parse(
         what = (
             f"`{text.strip()}` is not in {canonical}" if canonical else f"`{text.strip()}` is not a plain number or a percentage"
         )
+        if "[heat]" in found.dimension and "[heat]" not in target.dimension:
+            fix = f'heat of fuel is not electricity: it has a fuel_price and a heat_rate; here e.g. "{example}"'
+            raise UnitError(what, fix)
         raise UnitError(what, f'a quantity of that kind is written like "{example}"' if canonical else 'e.g. 0.6 or "60 %"')
     if basis and found.basis and found.basis != basis:
         raise UnitError(
@@ -206,6 +226,21 @@ def parse(
     if abs(value) > 1e30 or (number and abs(value) < 1e-30):
         raise UnitError(f"`{_short(text)}` is out of range", "write a number that can be true")
     return value
+
+
+def spans(text: object) -> list[str]:
+    """The units of time that a quantity is per, as in `USD/gpu/month`: month."""
+    parts = text.split("/")[1:] if isinstance(text, str) else []
+    return [word for word in (part.strip() for part in parts) if word in WORDS and unit(WORDS[word]).dimension == "[time]"]
+
+
+def compounded(text: object, currencies: tuple[tuple[str, Fraction], ...] = (), example: str = "8 %/year") -> float:
+    """The rate per year that a rate per any span comes to, interest on interest: 2 %/quarter is 1.02⁴ − 1 = 8.2432 %/year."""
+    yearly = parse(text, "1/year", currencies, example=example)
+    times = float(1 / (unit(WORDS[spans(text)[0]]).factor / unit("year").factor))
+    if times == 1:
+        return yearly
+    return record(math.expm1(times * math.log1p(yearly / times))) if yearly > -times else -1.0
 
 
 def number(text: object, what: str = "a number") -> float:

@@ -14,8 +14,10 @@ MILLION = 1e6
 
 
 def rent(position: Position, period: Period) -> float:
-    """G · price · h_t: rent of one rack over the period [million USD/rack]."""
-    return position.accelerator.chips_per_rack * position.offer.price * period.hours / MILLION
+    """G · price · h_t: rent of one rack over the period [million USD/rack]; G · price · months where it bills calendar months."""
+    offer = position.offer
+    each = offer.price * period.hours if offer.monthly is None else offer.monthly * period.months
+    return position.accelerator.chips_per_rack * each / MILLION
 
 
 def capital_charge(position: Position, period: Period, rate: float) -> float:

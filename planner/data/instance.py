@@ -103,6 +103,7 @@ class Instance:
     then: tuple[str, ...]  # what decides among plans that are equally good, in order
     classes_by_provider: bool
     whole_racks: bool
+    inputs: Inputs  # where its numbers are written, for messages alone
 
     @property
     def times(self) -> range:
@@ -229,6 +230,7 @@ def build(inputs: Inputs, measures: tuple[str, ...] = ()) -> Instance:
         then=then,
         classes_by_provider=by_provider,
         whole_racks=scenario.solve.whole_racks,
+        inputs=inputs,
     )
 
 

@@ -63,6 +63,7 @@ def sources_of(inputs: Inputs, slices: Slices) -> tuple[Source, ...]:
     for i, row in enumerate(inputs.power_sources):
         horizon = inputs.horizon
         means = slices.means(shape_of(inputs, row.shape))
+        upkeep = row.fixed_om.usd + row.fixed_om.share * row.capex
         recovery = capital_recovery(rate, row.lifetime) if row.lifetime and row.capex else 0.0
         found.append(
             Source(
@@ -72,9 +73,9 @@ def sources_of(inputs: Inputs, slices: Slices) -> tuple[Source, ...]:
                 tuple(record(row.capacity * overlap_days(row.from_, row.to, t) / t.days) for t in horizon),
                 means,
                 tuple(_life(row, t, horizon) for t in horizon) if row.max_build else (),
-                tuple(record(row.fixed_om * t.hours / HOURS_PER_YEAR / MILLION) for t in horizon),
+                tuple(record(upkeep * t.hours / HOURS_PER_YEAR / MILLION) for t in horizon),
                 tuple(record(row.capex * recovery * t.hours / HOURS_PER_YEAR / MILLION) for t in horizon),
-                record(row.variable_cost / MILLION),
+                record((row.variable_cost + (row.fuel_price or 0.0) * (row.heat_rate or 0.0)) / MILLION),
             )
         )
     return tuple(found)

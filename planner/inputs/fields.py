@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, PrivateAttr, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from planner.core import units
-from planner.core.calendar import Series, steps
+from planner.core.calendar import HOURS_PER_YEAR, Series, steps
 from planner.core.errors import Location
 
 Currencies = tuple[tuple[str, Fraction], ...]
@@ -95,6 +96,28 @@ class Plain:
 
 
 @dataclass(frozen=True)
+class Usual:
+    """Where values of a column lie as far as anyone has seen, as one would write it: beyond, a slip of units is likelier.
+
+    It stands beside the unit on the field of the record and nowhere else; `checks.bands` warns of what lies outside.
+    """
+
+    low: str
+    high: str
+    why: str  # what lies at the ends, in a few words
+
+    def within(self, value: float, unit: str) -> bool:
+        """Whether a value of `unit` lies in the band. Zero stands for none; of prices below zero the size counts."""
+        low, high = _ends(self, unit)
+        return not value or low * (1 - 1e-9) <= abs(value) <= high * (1 + 1e-9)
+
+
+@cache
+def _ends(usual: Usual, unit: str) -> tuple[float, float]:
+    return units.parse(usual.low, unit), units.parse(usual.high, unit)
+
+
+@dataclass(frozen=True)
 class Quantity(Plain):
     """A number of `unit`, written with a unit of that dimension; not below `low` (and not at it where `strict`)."""
 
@@ -103,6 +126,7 @@ class Quantity(Plain):
     example: str = ""
     low: float | None = 0.0
     strict: bool = False
+    usual: Usual | None = None
 
     def schema(self) -> dict[str, Any]:
         example = self.example or f"100 {self.unit}"
@@ -111,6 +135,76 @@ class Quantity(Plain):
     def read(self, value: object, currencies: Currencies) -> float:
         number = units.parse(value, self.unit, currencies, self.basis, self.example)
         return bounded(number, value, self.low, None, self.strict)
+
+    def takes(self, unit: str, currencies: Currencies) -> None:
+        """UnitError if a column of such quantities cannot have that unit in its header."""
+        units.parse(f"1 {unit}", self.unit, currencies, self.basis, self.example)
+
+
+@dataclass(frozen=True)
+class Rate(Quantity):
+    """A rate per year that compounds: what is written per quarter or month earns on what it earned."""
+
+    unit: str = "1/year"
+
+    def read(self, value: object, currencies: Currencies) -> float:
+        return bounded(units.compounded(value, currencies, self.example or "8 %/year"), value, self.low, None, self.strict)
+
+
+class Rent(float):
+    """USD per gpu and hour. `monthly` is the USD per gpu and calendar month where the price was written per month, quarter, half
+    or year: it bills calendar months, each the same whatever its days. None where it bills hours."""
+
+    monthly: float | None = None
+
+
+@dataclass(frozen=True)
+class RentField(Quantity):
+    """A price per gpu and span of time; a month has 730.5 hours only where prices are shown beside each other."""
+
+    unit: str = "USD/gpu/hour"
+
+    def read(self, value: object, currencies: Currencies) -> Rent:
+        rent = Rent(super().read(value, currencies))
+        if {word.removesuffix("s") for word in units.spans(value)} & {"month", "quarter", "half", "year"}:
+            rent.monthly = units.record(rent * HOURS_PER_YEAR / 12)
+        return rent
+
+
+@dataclass(frozen=True)
+class YearlyCost:
+    """What is paid per MW and year: an amount, or a share of the capex."""
+
+    usd: float = 0.0  # per MW and year
+    share: float = 0.0  # of capex, per year
+
+
+@dataclass(frozen=True)
+class YearlyCostField(Quantity):
+    """`25 USD/kW/year`, or `1.8 %/year` of the capex, the form of public cost tables."""
+
+    unit: str = "USD/MW/year"
+    example: str = "25 USD/kW/year"
+
+    def schema(self) -> dict[str, Any]:
+        return super().schema() | {"examples": [self.example, "1.8 %/year"]}
+
+    def read(self, value: object, currencies: Currencies) -> Any:
+        if self._is_share(value, currencies):
+            return YearlyCost(share=bounded(units.parse(value, "1/year"), value, 0.0, None, False))
+        return YearlyCost(usd=super().read(value, currencies))
+
+    def takes(self, unit: str, currencies: Currencies) -> None:
+        if not self._is_share(f"1 {unit}", currencies):
+            super().takes(unit, currencies)
+
+    def _is_share(self, value: object, currencies: Currencies) -> bool:
+        """Whether it is a share per time; what is neither is told as an amount that cannot be read."""
+        try:
+            units.parse(value, "1/year", currencies)
+        except units.UnitError:
+            return False
+        return True
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from planner.core.errors import Finding, InputFault, Location, did_you_mean
 from planner.inputs.document import SPOKEN, Node, parse_csv, parse_toml, read_text, tree
 from planner.inputs.fields import Currencies, DayField, Number, Origin, Quantity, Record, SeriesField
 from planner.inputs.scenario import Scenario, Workload
-from planner.inputs.tables import CONFIDENCE, TABLES, Table
+from planner.inputs.tables import CONFIDENCE, TABLES, THROUGHPUT, Table
 
 R = TypeVar("R", bound=Record)
 SINGULAR = {table.singular: table for table in TABLES.values()}
@@ -464,7 +464,10 @@ def _csv_rows(table: Table, file: Path, shown: str, reading: Reading, currencies
             findings.append(Finding(header.at(name), f"column `{name}` has no unit", example))
         elif isinstance(kind, (Quantity, Number)) and unit:
             try:
-                units.parse(f"1 {unit}", kind.unit if isinstance(kind, Quantity) else "", currencies, getattr(kind, "basis", ""))
+                if isinstance(kind, Quantity):
+                    kind.takes(unit, currencies)
+                else:
+                    units.parse(f"1 {unit}", "", currencies)
             except units.UnitError as error:
                 what = f"the unit of column `{name}` cannot be used: {error.what}"
                 findings.append(
@@ -486,7 +489,7 @@ def column_kinds(record: type[Record]) -> dict[str, object]:
         kinds[info.alias or name] = next((mark for mark in marks if isinstance(mark, (Quantity, Number))), "other")
     if "throughput" in kinds:
         del kinds["throughput"]
-        kinds["throughput_*"] = Quantity("h100e/gpu")
+        kinds["throughput_*"] = THROUGHPUT
     return kinds
 
 

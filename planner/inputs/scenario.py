@@ -8,11 +8,34 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from planner.core.calendar import Series
 from planner.core.units import WORDS
-from planner.inputs.fields import Day, Id, Limit, LimitField, Names, Number, Quantity, Record, SeriesField, Share, Text, fault
-from planner.inputs.tables import TABLES, Country, ordered
+from planner.inputs.fields import (
+    Day,
+    Id,
+    Limit,
+    LimitField,
+    Names,
+    Number,
+    Quantity,
+    Rate,
+    Record,
+    SeriesField,
+    Share,
+    Text,
+    Usual,
+    fault,
+)
+from planner.inputs.tables import DOMAIN, MEMORY, TABLES, Country, ordered
 
-FacilityPower = Annotated[Limit, LimitField(Quantity("MW", basis="facility", example="30 GW"), "USD/MW/year")]
-Money = Annotated[Limit, LimitField(Quantity("USD", example="60 billion USD"), "USD/USD", varying=False)]
+FLEET = Usual("0.1 MW", "5000 GW", "a room of racks to all power of the largest country")
+FacilityPower = Annotated[Limit, LimitField(Quantity("MW", basis="facility", example="30 GW", usual=FLEET), "USD/MW/year")]
+EMITTED = Usual("0.1 t", "40 Gt", "one server to the whole world")
+BUDGET = Usual("1000 USD", "100 trillion USD", "one server for a week to the product of the world")
+DEMAND = Usual("0.01 h100e", "1 billion h100e", "a part of one chip to a hundred times all there are")
+ROUTE = Usual("0.000001 USD/h100e/hour", "1000 USD/h100e/hour", "an h100e is rented for 0.1 to 15")
+WORTH = Usual("0.001 USD/h100e/hour", "1000 USD/h100e/hour", "an h100e is rented for 0.1 to 15")
+CURRENCY = Usual("0.00001 USD", "10 USD", "the weakest currencies to the strongest")
+YEARLY = Usual("0.1 %/year", "60 %/year", "public money to venture capital")
+Money = Annotated[Limit, LimitField(Quantity("USD", example="60 billion USD", usual=BUDGET), "USD/USD", varying=False)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code of three letters")]
 Year = Annotated[str, Field(pattern=r"^\d{4}$", description="a calendar year")]
 
@@ -37,8 +60,10 @@ class Horizon(Record):
 class MoneyRules(Record):
     """Discount rate, and what other currencies are worth."""
 
-    discount_rate: Annotated[float, Quantity("1/year", example="8 %/year")] = 0.0
-    rates: dict[Currency, Annotated[float, Quantity("USD", strict=True, example="0.71 USD")]] = Field(default_factory=dict)
+    discount_rate: Annotated[float, Rate(example="8 %/year", usual=YEARLY)] = 0.0
+    rates: dict[Currency, Annotated[float, Quantity("USD", strict=True, example="0.71 USD", usual=CURRENCY)]] = Field(
+        default_factory=dict
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> MoneyRules:
@@ -67,14 +92,14 @@ class Workload(Record):
 
     id: Id
     kind: Id
-    demand: Annotated[Series, SeriesField(Quantity("h100e", example="1.5 million h100e"))]
-    unserved: Annotated[float, Quantity("USD/h100e/hour", example="10 USD/h100e/hour")] | None = None
+    demand: Annotated[Series, SeriesField(Quantity("h100e", example="1.5 million h100e", usual=DEMAND))]
+    unserved: Annotated[float, Quantity("USD/h100e/hour", example="10 USD/h100e/hour", usual=WORTH)] | None = None
     countries: Names | None = None
     providers: Names | None = None
     sites: Names | None = None
     accelerators: Names | None = None
-    min_scale_up_domain: Annotated[float, Quantity("gpu", example="72 gpu")] | None = None
-    min_memory: Annotated[float, Quantity("GB/gpu", example="180 GB/gpu")] | None = None
+    min_scale_up_domain: Annotated[float, Quantity("gpu", example="72 gpu", usual=DOMAIN)] | None = None
+    min_memory: Annotated[float, Quantity("GB/gpu", example="180 GB/gpu", usual=MEMORY)] | None = None
     critical: Share = 0.0
     demand_shape: Id | None = None
     flexible: Literal["no", "day", "period"] = "no"
@@ -87,7 +112,7 @@ class Route(Record):
     site: Id | None = None
     provider: Id | None = None
     country: Country | None = None
-    cost: Annotated[float, Quantity("USD/h100e/hour", low=None, example="0.02 USD/h100e/hour")] = 0.0
+    cost: Annotated[float, Quantity("USD/h100e/hour", low=None, example="0.02 USD/h100e/hour", usual=ROUTE)] = 0.0
     allowed: bool = True
 
 
@@ -121,8 +146,8 @@ class Limits(Record):
     budget: dict[Year, Money] = Field(default_factory=dict)
     budget_total: Money | None = None
     budget_basis: Literal["annuity", "cash"] = "annuity"
-    carbon: dict[Year, Annotated[Limit, LimitField(Quantity("t", example="30 Mt"), "USD/t", varying=False)]] = Field(
-        default_factory=dict
+    carbon: dict[Year, Annotated[Limit, LimitField(Quantity("t", example="30 Mt", usual=EMITTED), "USD/t", varying=False)]] = (
+        Field(default_factory=dict)
     )
     provider_share: tuple[ProviderShare, ...] = ()
 

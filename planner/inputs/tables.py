@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from planner.core.calendar import DAYS_PER_YEAR
 from planner.inputs.fields import (
     CellsField,
     Currencies,
@@ -23,13 +24,53 @@ from planner.inputs.fields import (
     Quantity,
     Ratio,
     Record,
+    Rent,
+    RentField,
     Share,
     Text,
+    Usual,
+    YearlyCost,
+    YearlyCostField,
     fault,
 )
 
 CONFIDENCE = ("disclosed", "reported", "estimated", "assumed")
-Power = Annotated[float, Quantity("MW", basis="facility", example="500 MW")]
+WATER = Usual("0.001 L/kWh", "20 L/kWh", "dry cooling to several times the thirstiest tower")
+MARKET = Usual("1 MW", "5000 GW", "a feeder to the largest country")
+RENT = Usual("0.1 USD/gpu/hour", "60 USD/gpu/hour", "the oldest cards on long terms to the newest on demand, three times over")
+TERM = Usual("0.01 year", "30 year", "a few days to the lease of a building")
+POWER = Usual("0.1 MW", "50 GW", "a room of racks to several of the largest campuses")
+PERFORMANCE = Usual("100 TPP", "1 million TPP", "the weakest chip that a rule knows to ten times the strongest announced")
+BANDWIDTH = Usual("0.1 TB/s/gpu", "200 TB/s/gpu", "graphics memory to ten times the stacks announced")
+MEMORY = Usual("4 GB/gpu", "4000 GB/gpu", "the smallest cards to ten times the largest announced")
+DOMAIN = Usual("1 gpu", "100000 gpu", "a chip alone to ten times the largest fabric announced")
+LIFETIME = Usual("1 year", "20 year", "hardware is written off over three to eight years")
+ACCELERATOR_CHIPS_PER_RACK = Usual("1 gpu/rack", "2000 gpu/rack", "a server with one chip to a row sold as one rack")
+ACCELERATOR_RACK_POWER = Usual("1 kW/rack", "2 MW/rack", "one small server to twice the densest rack announced")
+SITE_DELAY = Usual("0.03 month", "120 month", "a day to ten years")
+SITE_BUILD_RATE = Usual("1 MW/quarter", "20 GW/quarter", "a hall a year to ten times the fastest campus")
+GRID_PRICE = Usual("1 USD/MWh", "1000 USD/MWh", "wholesale prices of whole markets are 20 to 300")
+GRID_CARBON = Usual("1 g/kWh", "2000 g/kWh", "hydropower is 10, the dirtiest lignite 1200")
+OFFER_CAPEX = Usual("10000 USD/rack", "100 million USD/rack", "one server to ten times the dearest rack")
+OFFER_MAX = Usual("1 gpu", "10 million gpu", "one chip to all that is made in a year")
+CONTRACT_VALUE = Usual("100000 USD", "2 trillion USD", "a lease of one server to several times the largest contract")
+FLEET_RACKS = Usual("0.01 rack", "1 million rack", "a share of a rack to all racks there are")
+SUPPLY_RATE = Usual("0.1 rack/quarter", "1 million rack/quarter", "a rack now and then to ten times all that is made")
+SUPPLY_TOTAL = Usual("0.1 MW", "500 GW", "a room of racks to all chips of many years")
+LICENCE_QUANTITY = Usual("1 gpu", "10 million gpu", "one chip to all that is made in a year")
+POWER_SOURCE_LEAD_TIME = Usual("0.02 year", "25 year", "a week to the slowest reactor")
+POWER_SOURCE_CAPEX = Usual("20 USD/kW", "40000 USD/kW", "solar is 1000, the dearest reactor 15000")
+POWER_SOURCE_LIFETIME = Usual("2 year", "100 year", "batteries last 10 to 20, reactors 60")
+POWER_SOURCE_FIXED_OM = Usual("0.5 USD/kW/year", "5000 USD/kW/year", "solar is 15, a leased fuel cell 500")
+POWER_SOURCE_VARIABLE_COST = Usual("0.1 USD/MWh", "2000 USD/MWh", "wear of a battery to diesel flown in")
+POWER_SOURCE_FUEL_PRICE = Usual("0.2 USD/MMBTU", "100 USD/MMBTU", "flared gas to the dearest month of 2022")
+POWER_SOURCE_HEAT_RATE = Usual("3.412 MMBTU/MWh", "30 MMBTU/MWh", "all of the heat made power is 3.412, the poorest engine 15")
+POWER_SOURCE_CARBON = Usual("1 g/kWh", "3000 g/kWh", "the dirtiest plant emits 1500")
+POWER_SOURCE_DURATION = Usual("0.25 hour", "1000 hour", "flywheels to seasonal stores")
+Power = Annotated[float, Quantity("MW", basis="facility", example="500 MW", usual=POWER)]
+THROUGHPUT = Quantity(
+    "h100e/gpu", example="2.8 h100e/gpu", usual=Usual("0.01 h100e/gpu", "300 h100e/gpu", "an H100 is 1, the oldest cards 0.05")
+)
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166 code of two letters")]
 Pue = Annotated[
     float, Number(1, 5, hint="PUE is facility power over IT power, never below 1: give the measured ratio, e.g. 1.28")
@@ -51,20 +92,37 @@ class Accelerator(Record):
     vendor: Text = ""
     chip: Text = ""
     from_: Day | None = Field(None, alias="from")
-    chips_per_rack: Annotated[float, Quantity("gpu/rack", strict=True, example="72 gpu/rack")]
-    rack_power: Annotated[float, Quantity("MW/rack", basis="IT", strict=True, example="132 kW/rack")]
+    chips_per_rack: Annotated[
+        float,
+        Quantity(
+            "gpu/rack",
+            strict=True,
+            example="72 gpu/rack",
+            usual=ACCELERATOR_CHIPS_PER_RACK,
+        ),
+    ]
+    rack_power: Annotated[
+        float,
+        Quantity(
+            "MW/rack",
+            basis="IT",
+            strict=True,
+            example="132 kW/rack",
+            usual=ACCELERATOR_RACK_POWER,
+        ),
+    ]
     average_load: Share = 1.0
     idle_load: Share = Field(1.0, description="share of the load drawn by a rack that is online and idle")
-    throughput: dict[Id, Annotated[float, Quantity("h100e/gpu", example="2.8 h100e/gpu")]] = Field(
+    throughput: dict[Id, Annotated[float, THROUGHPUT]] = Field(
         default_factory=dict, description="h100e per gpu, by kind of workload"
     )
-    memory: Annotated[float, Quantity("GB/gpu")] | None = None
-    memory_bandwidth: Annotated[float, Quantity("TB/s/gpu")] | None = None
-    scale_up_domain: Annotated[float, Quantity("gpu")] | None = None
-    tpp: Annotated[float, Quantity("TPP")] | None = None
+    memory: Annotated[float, Quantity("GB/gpu", usual=MEMORY)] | None = None
+    memory_bandwidth: Annotated[float, Quantity("TB/s/gpu", usual=BANDWIDTH)] | None = None
+    scale_up_domain: Annotated[float, Quantity("gpu", usual=DOMAIN)] | None = None
+    tpp: Annotated[float, Quantity("TPP", usual=PERFORMANCE)] | None = None
     performance_density: Ratio | None = None
     available_from: Day | None = None
-    lifetime: Annotated[float, Quantity("year", strict=True)] | None = None
+    lifetime: Annotated[float, Quantity("year", strict=True, usual=LIFETIME)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -103,11 +161,22 @@ class Site(Record):
     pue: Pue
     pue_energy: Pue | None = Field(None, description="yearly mean PUE for energy and carbon (default: pue)")
     available: Share = 1.0
-    delay: Annotated[float, Quantity("month", example="3 month")] = 0.0
-    wue: Annotated[float, Quantity("L/kWh")] | None = None
+    delay: Annotated[float, Quantity("month", example="3 month", usual=SITE_DELAY)] = 0.0
+    wue: Annotated[float, Quantity("L/kWh", usual=WATER)] | None = None
     latitude: Annotated[float, Number(-90, 90)] | None = None
     longitude: Annotated[float, Number(-180, 180)] | None = None
-    build_rate: Annotated[float, Quantity("MW/hour", basis="facility", example="300 MW/quarter")] | None = None
+    build_rate: (
+        Annotated[
+            float,
+            Quantity(
+                "MW/hour",
+                basis="facility",
+                example="300 MW/quarter",
+                usual=SITE_BUILD_RATE,
+            ),
+        ]
+        | None
+    ) = None
 
     @property
     def run_by(self) -> str:
@@ -133,9 +202,26 @@ class Grid(Record):
     name: Text = ""
     country: Country
     from_: Day | None = Field(None, alias="from")
-    price: Annotated[float, Quantity("USD/MWh", low=None, example="65 USD/MWh")] | None = None
-    carbon: Annotated[float, Quantity("t/MWh", example="400 g/kWh")] | None = None
-    headroom: Power | None = None
+    price: (
+        Annotated[
+            float,
+            Quantity(
+                "USD/MWh",
+                low=None,
+                example="65 USD/MWh",
+                usual=GRID_PRICE,
+            ),
+        ]
+        | None
+    ) = None
+    carbon: (
+        Annotated[
+            float,
+            Quantity("t/MWh", example="400 g/kWh", usual=GRID_CARBON),
+        ]
+        | None
+    ) = None
+    headroom: Annotated[float, Quantity("MW", basis="facility", example="500 MW", usual=MARKET)] | None = None
     price_shape: Id | None = None
     carbon_shape: Id | None = None
 
@@ -147,7 +233,7 @@ class Country_(Record):
     name: Text = ""
     from_: Day | None = Field(None, alias="from")
     groups: Names = ()
-    capacity: Annotated[float, Quantity("MW", example="1338 GW")] | None = None
+    capacity: Annotated[float, Quantity("MW", example="1338 GW", usual=MARKET)] | None = None
 
 
 class Offer(Record):
@@ -161,20 +247,40 @@ class Offer(Record):
     contract: Id | None = None
     from_: Day | None = Field(None, alias="from")
     to: Day | None = None
-    price: Annotated[float, Quantity("USD/gpu/hour", example="2.85 USD/gpu/hour")] = 0.0
+    price: Annotated[Rent, RentField(example="2.85 USD/gpu/hour", usual=RENT)] = Rent(0.0)
     billing: Literal["reserved", "on_demand"] = "reserved"
     energy: Literal["included", "metered"] = "included"
-    capex: Annotated[float, Quantity("USD/rack", example="3.5 million USD/rack")] = 0.0
-    lifetime: Annotated[float, Quantity("year", strict=True)] | None = None
-    term: Annotated[float, Quantity("year", strict=True)] | None = None
-    max: Annotated[float, Quantity("gpu", example="16000 gpu")] | None = None
+    capex: Annotated[
+        float,
+        Quantity(
+            "USD/rack",
+            example="3.5 million USD/rack",
+            usual=OFFER_CAPEX,
+        ),
+    ] = 0.0
+    lifetime: Annotated[float, Quantity("year", strict=True, usual=LIFETIME)] | None = None
+    term: Annotated[float, Quantity("year", strict=True, usual=TERM)] | None = None
+    max: (
+        Annotated[
+            float,
+            Quantity("gpu", example="16000 gpu", usual=OFFER_MAX),
+        ]
+        | None
+    ) = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Offer:
         ordered(self.from_, self.to, "from and to")
+        if self.term is not None and round(self.term * DAYS_PER_YEAR) < 1:
+            raise fault("a term of less than a day leases nothing", "give a day or more, e.g. 3 year", ("term",))
         if self.billing == "on_demand" and (self.term or self.capex):
             raise fault("an on-demand offer has neither term nor capex", 'leave them out, or write billing = "reserved"')
         return self
+
+    @property
+    def monthly(self) -> float | None:
+        """USD per gpu and calendar month, of a price that bills those; None where it bills hours."""
+        return self.price.monthly if isinstance(self.price, Rent) else None
 
 
 class Contract(Record):
@@ -187,11 +293,21 @@ class Contract(Record):
     start: Day
     end: Day | None = None
     overlaps: Text = ""
-    value: Annotated[float, Quantity("USD", example="38 billion USD")] | None = None
+    value: (
+        Annotated[
+            float,
+            Quantity(
+                "USD",
+                example="38 billion USD",
+                usual=CONTRACT_VALUE,
+            ),
+        ]
+        | None
+    ) = None
     take_or_pay: Share = 0.0
     settle: Literal["year", "term"] = "year"
-    max_power: Annotated[float, Quantity("MW", basis="facility", example="4.5 GW")] | None = None
-    min_power: Annotated[float, Quantity("MW", basis="facility", example="1 GW")] | None = None
+    max_power: Annotated[float, Quantity("MW", basis="facility", example="4.5 GW", usual=POWER)] | None = None
+    min_power: Annotated[float, Quantity("MW", basis="facility", example="1 GW", usual=POWER)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Contract:
@@ -206,7 +322,10 @@ class Fleet(Record):
 
     site: Id
     offer: Id
-    racks: Annotated[float, Quantity("rack", example="1400 rack")]
+    racks: Annotated[
+        float,
+        Quantity("rack", example="1400 rack", usual=FLEET_RACKS),
+    ]
     from_: Day | None = Field(None, alias="from")
     to: Day | None = None
 
@@ -222,8 +341,24 @@ class Supply(Record):
     accelerator: Id | None = None
     vendor: Text | None = None
     from_: Day = Field(alias="from")
-    rate: Annotated[float, Quantity("rack/hour", example="12000 rack/quarter")] | None = None
-    total: Annotated[float, Quantity("MW", basis="IT", example="6 GW")] | None = None
+    rate: (
+        Annotated[
+            float,
+            Quantity(
+                "rack/hour",
+                example="12000 rack/quarter",
+                usual=SUPPLY_RATE,
+            ),
+        ]
+        | None
+    ) = None
+    total: (
+        Annotated[
+            float,
+            Quantity("MW", basis="IT", example="6 GW", usual=SUPPLY_TOTAL),
+        ]
+        | None
+    ) = None
     overlaps: Text = ""
 
     @model_validator(mode="after")
@@ -239,12 +374,12 @@ class ExportClass(Record):
     """One alternative of a class of chips: all of its conditions hold (min inclusive, max exclusive)."""
 
     id: Id
-    min_tpp: Annotated[float, Quantity("TPP")] | None = None
-    max_tpp: Annotated[float, Quantity("TPP")] | None = None
+    min_tpp: Annotated[float, Quantity("TPP", usual=PERFORMANCE)] | None = None
+    max_tpp: Annotated[float, Quantity("TPP", usual=PERFORMANCE)] | None = None
     min_performance_density: Ratio | None = None
     max_performance_density: Ratio | None = None
-    min_memory_bandwidth: Annotated[float, Quantity("TB/s/gpu")] | None = None
-    max_memory_bandwidth: Annotated[float, Quantity("TB/s/gpu")] | None = None
+    min_memory_bandwidth: Annotated[float, Quantity("TB/s/gpu", usual=BANDWIDTH)] | None = None
+    max_memory_bandwidth: Annotated[float, Quantity("TB/s/gpu", usual=BANDWIDTH)] | None = None
     chips: Names = ()
 
 
@@ -304,7 +439,10 @@ class Licence(Record):
     id: Id
     destination: Text
     provider: Id | None = None
-    quantity: Annotated[float, Quantity("gpu", example="35000 gpu")]
+    quantity: Annotated[
+        float,
+        Quantity("gpu", example="35000 gpu", usual=LICENCE_QUANTITY),
+    ]
     of: Id | None = None
     from_: Day | None = Field(None, alias="from")
     to: Day | None = None
@@ -347,16 +485,57 @@ class PowerSource(Record):
     to: Day | None = None
     capacity: Power = 0.0
     max_build: Power = 0.0
-    lead_time: Annotated[float, Quantity("year", example="1.5 year")] = 0.0
-    capex: Annotated[float, Quantity("USD/MW", example="2400 USD/kW")] = 0.0
-    lifetime: Annotated[float, Quantity("year", strict=True, example="20 year")] | None = None
-    fixed_om: Annotated[float, Quantity("USD/MW/year", example="25 USD/kW/year")] = 0.0
-    variable_cost: Annotated[float, Quantity("USD/MWh", example="35 USD/MWh")] = 0.0
-    carbon: Annotated[float, Quantity("t/MWh", example="490 g/kWh")] = 0.0
-    water: Annotated[float, Quantity("L/kWh", example="0.8 L/kWh")] = 0.0
+    lead_time: Annotated[float, Quantity("year", example="1.5 year", usual=POWER_SOURCE_LEAD_TIME)] = 0.0
+    capex: Annotated[
+        float,
+        Quantity("USD/MW", example="2400 USD/kW", usual=POWER_SOURCE_CAPEX),
+    ] = 0.0
+    lifetime: (
+        Annotated[
+            float,
+            Quantity("year", strict=True, example="20 year", usual=POWER_SOURCE_LIFETIME),
+        ]
+        | None
+    ) = None
+    fixed_om: Annotated[YearlyCost, YearlyCostField(usual=POWER_SOURCE_FIXED_OM)] = Field(default_factory=YearlyCost)
+    variable_cost: Annotated[
+        float,
+        Quantity("USD/MWh", example="35 USD/MWh", usual=POWER_SOURCE_VARIABLE_COST),
+    ] = 0.0
+    fuel_price: (
+        Annotated[
+            float,
+            Quantity(
+                "USD/MMBTU",
+                example="3.5 USD/MMBTU",
+                usual=POWER_SOURCE_FUEL_PRICE,
+            ),
+        ]
+        | None
+    ) = None
+    heat_rate: (
+        Annotated[
+            float,
+            Quantity(
+                "MMBTU/MWh",
+                strict=True,
+                example="7500 Btu/kWh",
+                usual=POWER_SOURCE_HEAT_RATE,
+            ),
+        ]
+        | None
+    ) = None
+    carbon: Annotated[float, Quantity("t/MWh", example="490 g/kWh", usual=POWER_SOURCE_CARBON)] = 0.0
+    water: Annotated[float, Quantity("L/kWh", example="0.8 L/kWh", usual=WATER)] = 0.0
     shape: Id | None = None
     min_take: Share = 0.0
-    duration: Annotated[float, Quantity("hour", strict=True, example="4 hour")] | None = None
+    duration: (
+        Annotated[
+            float,
+            Quantity("hour", strict=True, example="4 hour", usual=POWER_SOURCE_DURATION),
+        ]
+        | None
+    ) = None
     efficiency: Annotated[float, Number(0, 1, strict=True)] | None = None
     firm: Share | None = None
 
@@ -373,6 +552,10 @@ class PowerSource(Record):
             raise fault(f"duration and efficiency are of batteries, not of {self.kind}", "leave them out")
         if self.max_build and self.capex and self.lifetime is None:
             raise fault("capex is paid over a lifetime that is missing", 'add lifetime, e.g. "20 year"')
+        if self.fixed_om.share and not self.capex:
+            raise fault("fixed_om is a share of the capex, and there is none", 'add capex, e.g. "1000 USD/kW"', ("fixed_om",))
+        if (self.fuel_price is None) != (self.heat_rate is None):
+            raise fault("fuel costs its fuel_price times its heat_rate, and one of them is missing", "give both, or neither")
         if not self.capacity and not self.max_build:
             raise fault("has neither capacity nor max_build", "give one of them, or drop the row")
         return self

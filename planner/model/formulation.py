@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from planner.core.units import record
 from planner.data.instance import Instance
-from planner.model import energy, measures
+from planner.model import energy, magnitudes, measures
 from planner.model.energy import draw, energy_bill
 from planner.model.measures import MEASURES, PROVIDER_SUMS, part, routes
 from planner.model.program import Program, Term, total
@@ -32,7 +32,7 @@ class Model:
 
 
 def build(data: Instance) -> Model:
-    """The programme of an instance."""
+    """The programme of an instance. InputFault if a number in it is one that solvers cannot keep."""
     program = Program(sliced=len(data.slices.ids) > 1)
     v = make_variables(program, data)
     stock(program, data, v)
@@ -68,7 +68,9 @@ def build(data: Instance) -> Model:
     measures.peak_power(program, data, v)
     measures.largest_share(program, data, v)
     measures.equal_shortage(program, data, v)
-    return Model(program, v, data, MEASURES[data.objective](data, v), MEASURES["cost"](data, v))
+    made = Model(program, v, data, MEASURES[data.objective](data, v), MEASURES["cost"](data, v))
+    magnitudes.judge(program, data, (made.objective, made.cost))
+    return made
 
 
 # --- 1 stock and shipments --------------------------------------------------------------------------------------------

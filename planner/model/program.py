@@ -12,11 +12,25 @@ from typing import Any
 
 import pulp
 
-from planner.core.errors import InputFault
-
 Key = tuple[Any, ...]
 Term = tuple[float, Any]  # a coefficient and what it multiplies: a variable, an expression or a number
 SMALLEST, LARGEST = 1e-6, 1e6
+SMALLEST_COST = 1e-9  # a tenth of a cent: below the tolerance of the solver the exact proof still tells costs apart
+LARGEST_SIDE = 1e9  # above it the tolerance of the solver is less than the last digit of a float
+ASKED = ("demand", "resilience")  # their right side is a number as written; elsewhere constants of the row may leave dust
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A number that solvers cannot keep: a coefficient of a column, or (without one) a right side."""
+
+    row: Key
+    column: Key | None
+    value: float
+
+    @property
+    def most(self) -> float:
+        return LARGEST_SIDE if self.column is None or self.row[0] == "bound" else LARGEST
 
 
 def total(terms: Iterable[Term]) -> Any:
@@ -61,6 +75,7 @@ class Program:
     starts: list[int] = field(default_factory=lambda: [0])
     indices: list[int] = field(default_factory=list)
     coefficients: list[float] = field(default_factory=list)
+    outside: list[Outside] = field(default_factory=list)  # for `magnitudes` to refuse, with their places
     _column_of: dict[str, int] = field(default_factory=dict)
     _row_of: dict[Key, int] = field(default_factory=dict)
 
@@ -69,6 +84,8 @@ class Program:
         name = f"x{len(self.columns)}"
         bound = None if up == float("inf") else up
         made = self.problem.add_variable(name, 0, bound, cat=pulp.LpInteger if integer else pulp.LpContinuous)
+        if up != float("inf") and up and not SMALLEST <= abs(up) <= LARGEST_SIDE:
+            self.outside.append(Outside(("bound", *key), (kind, *key), up))
         self._column_of[name] = len(self.columns)
         self.columns.append((kind, *key))
         self.variables.append(made)
@@ -77,7 +94,7 @@ class Program:
         return made
 
     def add(self, row: Any, rule: str, *key: Any, limit: float | None = None) -> None:
-        """A new row under a rule; a second row of the same key is refused, as is a coefficient that solvers would drop.
+        """A new row under a rule; a second row of the same key is refused. What solvers cannot keep is noted.
 
         `limit` is the bound as the user knows it, before constants of the row went to its right side.
         """
@@ -85,17 +102,16 @@ class Program:
         if full in self._row_of:
             raise ValueError(f"row {full} was added twice")
         terms = [(self._column_of[variable.name], float(c)) for variable, c in row.items() if c]
-        for _, c in terms:
-            if not SMALLEST <= abs(c) <= LARGEST:
-                subject = " ".join(str(part) for part in full)
-                what = f"the coefficient {c:.3g} of {subject} lies outside {SMALLEST:g} to {LARGEST:g}, where solvers lose digits"
-                raise InputFault.one(what, "check the units of that row: is a number a million times too large or small?")
+        self.outside += [Outside(full, self.columns[j], c) for j, c in terms if not SMALLEST <= abs(c) <= LARGEST]
         self._row_of[full] = len(self.rows)
         self.problem.addConstraint(row, f"r{len(self.rows)}")
         self.rows.append(full)
         self.senses.append(int(row.sense))
         self.rhs.append(0.0 - float(row.constant))  # never -0.0
         self.stated.append(self.rhs[-1] if limit is None else limit)
+        side = abs(self.stated[-1])
+        if side > LARGEST_SIDE or (0 < side < SMALLEST and (limit is not None or rule in ASKED)):
+            self.outside.append(Outside(full, None, self.stated[-1]))
         self.indices += [column for column, _ in terms]
         self.coefficients += [c for _, c in terms]
         self.starts.append(len(self.indices))

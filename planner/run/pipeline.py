@@ -286,7 +286,8 @@ def scenario_reference(inputs: Inputs, folder: Path) -> str:
 
 def liabilities(result: Result) -> dict[str, float]:
     """What remains to be paid after the horizon: take-or-pay, and rents of racks whose term runs on [USD]."""
-    from planner.core.calendar import add_months
+    from planner.core.calendar import ONE_DAY, Period, add_months
+    from planner.data.costs import MILLION, rent
     from planner.results.tables import after_horizon
 
     plan = result.plan
@@ -298,8 +299,8 @@ def liabilities(result: Result) -> dict[str, float]:
             position = plan.instance.positions[p]
             if racks and position.offer.term is not None:
                 runs_to = add_months(plan.instance.periods[t].first, 12 * position.offer.term)
-                hours = max(0, (runs_to - end).days - 1) * 24.0
-                rents += racks * position.accelerator.chips_per_rack * position.offer.price * hours
+                if runs_to > end + ONE_DAY:
+                    rents += racks * rent(position, Period(0, "after", end + ONE_DAY, runs_to - ONE_DAY)) * MILLION
     return {"take_or_pay_usd": take_or_pay, "term_rent_usd": rents}
 
 

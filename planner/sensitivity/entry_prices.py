@@ -161,7 +161,7 @@ def _entry(model: Model, positions: list[Position], question: _Question) -> Entr
     name, first = positions[0].offer.id, positions[0]
     place = (name, first.site.provider, first.accelerator.id)
     counting = _counting(model, positions)
-    price = max(p.offer.price for p in positions)
+    price: float = max(p.offer.price for p in positions)
     found = question.rebate()
     if found and counting:
         found = _with_price(question, counting, found, price)
@@ -184,7 +184,16 @@ def _first_use(model: Model, positions: list[Position], hours: Linear, answer: A
             there.append((t, -amount, by_index[p]))
     t, _, p = min(there, key=lambda item: item[:2])
     whole = sum(amount for _, amount, _ in there)
-    return data.periods[t].label, p.site.id, sum(amount / whole * p.offer.price for _, amount, p in there)
+    price = sum(amount / whole * _hourly(model, p, t) for t, amount, p in there)
+    return data.periods[t].label, p.site.id, price
+
+
+def _hourly(model: Model, position: Position, t: int) -> float:
+    """USD per gpu and hour of a period: where calendar months are billed, an hour of February costs more than one of March."""
+    if position.offer.monthly is None:
+        return position.offer.price
+    data = model.instance
+    return data.rent[position.index][t] * MILLION / (position.accelerator.chips_per_rack * data.periods[t].hours)
 
 
 # --- what counts the rent ---------------------------------------------------------------------------------------------

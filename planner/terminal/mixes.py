@@ -9,7 +9,7 @@ from rich.console import Console
 from planner.alternatives.candidates import MERIT, Mix, percent, percent_range
 from planner.alternatives.mixes import Mixes, best_of
 from planner.alternatives.share_ranges import Interval
-from planner.core.format import amount
+from planner.core.format import amount, percents
 from planner.terminal.screen import draw, facts, say
 
 SHOWN = (("cost_usd", "USD"), ("peak_power_mw", "MW"), ("carbon_t", "t"), ("shortfall_usd", "USD"))
@@ -49,7 +49,10 @@ def _ranges(found: Mixes, of: str, out: Console) -> None:
     cells = {(x.provider, x.within): _range(x) for x in found.intervals if x.of == of}
     levels = sorted({level for _, level in cells})
     names = sorted({name for name, _ in cells}, key=lambda name: (-shares.get((name, of), 0.0), name))
-    rows = [[name, percent(shares.get((name, of), 0.0)), *(cells[name, level] for level in levels)] for name in names]
+    mine = [shares.get((name, of), 0.0) for name in names]
+    digits = 1 if any(share < 0.0995 for share in mine) else 0
+    told = [text.replace("%", " %") for text in percents(mine, digits)]
+    rows = [[name, text, *(cells[name, level] for level in levels)] for name, text in zip(names, told, strict=True)]
     title = f"Share of {of} over the horizon: in the optimum, and its range in all plans at most so far above it"
     draw(title, ["provider", "optimum", *(f"{level * 100:g} %" for level in levels)], rows, out)
 

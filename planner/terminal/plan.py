@@ -11,7 +11,7 @@ from rich.text import Text
 
 from planner.core.calendar import years_of
 from planner.core.errors import Finding
-from planner.core.format import STEPS, UNIT_OF_ROOM, amount, clip, rule_name
+from planner.core.format import STEPS, UNIT_OF_ROOM, amount, clip, percents, rule_name
 from planner.terminal.screen import blocks, cell, draw, facts, say, show_table
 
 if TYPE_CHECKING:
@@ -153,12 +153,16 @@ def _mix_by_year(result: Result, out: Console) -> None:
         drawn, share = power.get((name, year), 0.0), compute.get((name, year), 0.0)
         if drawn <= 1e-6 and share <= 1e-6:
             return "-"
-        return f"{share / all_compute[year] if all_compute[year] else 0.0:.0%} {drawn / mw:{width}.{places}f}"
+        return f"{parts[year][name]} {drawn / mw:{width}.{places}f}"
 
     def money_cell(value: float) -> str:
         return f"{value / usd:,.{0 if usd == 1 else 1 if abs(whole) >= 100 * usd else 3}f}"
 
     largest_first = sorted(spend, key=lambda name: -spend[name])
+    parts: dict[int, dict[str, str]] = {}
+    for year in years:
+        mine = [compute.get((name, year), 0.0) / (all_compute[year] or 1.0) for name in spend]
+        parts[year] = dict(zip(spend, percents(mine), strict=True))
     rows = [[name, *(cell(name, year) for year in years), money_cell(spend[name])] for name in largest_first]
     rows.append(["all", *(f"{all_power[year] / mw:.{places}f}" for year in years), money_cell(whole)])
     title = f"Mix by year: share of compute, mean power in {power_unit}; spend in {money}"
@@ -220,7 +224,8 @@ def _why(result: Result, period: str) -> list[tuple[str, str]]:
 
 
 def _rests_on(result: Result) -> list[tuple[str, str]]:
-    parts = [f"{share:.0%} {level}" for level, share in result.grades.items() if share >= 0.005]
+    told = zip(result.grades.items(), percents(list(result.grades.values())), strict=True)
+    parts = [f"{text} {level}" for (level, share), text in told if share >= 0.005 or text != "0%"]
     return [("rests on", f"numbers {', '.join(parts)}, by their share of the cost (sources.csv)")] if parts else []
 
 
@@ -306,9 +311,10 @@ def show_comparison(found: Sequence[Compared], inputs: pd.DataFrame, out: Consol
     draw(f"Totals, and their difference to {base.name}", ["", *names], rows, out)
     out.print()
     shares = [mean_shares(plan) for plan in found]
+    shown = [dict(zip(mine, percents(list(mine.values()), 1), strict=True)) for mine in shares]
     rows = []
     for provider in sorted({name for mine in shares for name in mine}, key=lambda name: (-shares[0].get(name, 0.0), name)):
-        rows.append([provider, *(f"{mine[provider]:.1%}" if provider in mine else "-" for mine in shares)])
+        rows.append([provider, *(mine.get(provider, "-") for mine in shown)])
     draw("Share of compute over the horizon", ["provider", *names], rows, out)
     for plan in found[1:]:
         out.print()
