@@ -79,7 +79,7 @@ def _subject(data: Instance, row: Key) -> str:
     rule, *key = row
     if rule == "objective":
         return "what is minimised"
-    at = {"demand": 0, "bound": 0, "resilience": 1}.get(str(rule))
+    at = {"demand": 0, "bound": 0, "shortage": 0, "resilience": 1}.get(str(rule))
     name = data.workloads[int(key[at])] if at is not None else next((part for part in key if isinstance(part, str)), "")
     if rule in ("online", "stock", "standby", "first_paid") and not name:
         name = data.positions[int(key[0])].label
@@ -149,6 +149,8 @@ def _behind_column(data: Instance, each: Outside) -> Iterator[Number]:
         yield from _cells("power_sources", [data.sources[int(key[0])].row], *SOURCE)
     elif kind == "excess":
         yield from _keys(data, "limits", *_limit(str(key[0]), key[1:]))
+    elif kind == "level":
+        yield from _keys(data, "workload", int(each.row[1]), "demand")
     elif kind == "scale":
         w = int(each.row[1 if rule == "demand" else 2]) if rule in ("demand", "resilience") else 0
         yield from _keys(data, "workload", w, "demand")
