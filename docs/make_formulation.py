@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from planner.model import energy, formulation, measures  # noqa: E402
-from planner.results.shadow_prices import FAMILIES  # noqa: E402
+from planner.model.rules import RULES  # noqa: E402
 
 PAGE = HERE / "formulation.md"
 SECTIONS = ((formulation, measures), (energy,))
@@ -158,7 +158,7 @@ def rules() -> Iterator[Rule]:
 
 def line(rule: Rule) -> str:
     """A rule as a line of its table."""
-    rows = ", ".join(f"`{name}`" + ("" if name in FAMILIES else " †") for name in rule.rows) or "objective"
+    rows = ", ".join(f"`{name}`" + ("" if RULES[name].shown else " †") for name in rule.rows) or "objective"
     cells = (f"({rule.number})", rule.equation.replace("|", "\\|"), rule.unit, rule.dual, rows, f"`{rule.function}`")
     return "| " + " | ".join(cells) + " |\n"
 

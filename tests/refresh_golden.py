@@ -1,6 +1,6 @@
 """Writes the golden files anew; look at the difference before you commit it.
 
-    python -m tests.refresh_golden                        tests/lp/*.lp: the programme of every case of tests/test_formulation.py
+    python -m tests.refresh_golden                        tests/lp/*.lp: the rows of every case of tests/test_formulation.py
     python -m tests.refresh_golden --reason "why"         and tests/golden.toml: the totals of the bundled scenarios
 
 Numbers that have not moved keep their reason; those that have get the new one.
@@ -22,7 +22,7 @@ def programmes() -> None:
     for path in LP.glob("*.lp"):
         path.unlink()
     for name in CASES:
-        (LP / f"{name}.lp").write_text(written(made(name)), encoding="utf-8")
+        (LP / f"{name}.lp").write_text(written(made(name), CASES[name].rules), encoding="utf-8")
 
 
 def totals(reason: str) -> None:

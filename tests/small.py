@@ -16,7 +16,8 @@ from typing import Any
 from planner.data import instance
 from planner.model import formulation
 from planner.model.formulation import Model
-from planner.model.measures import objective_unit
+from planner.model.measures import told
+from planner.model.rules import Rule
 from planner.run import pipeline
 from planner.solver.highs import INF, INFEASIBLE, OPTIMAL, UNBOUNDED
 from planner.solver.solve import load
@@ -65,8 +66,7 @@ def value(result: pipeline.Result) -> float:
 
 def worth(made: Model, objective: float) -> float:
     """The objective of a programme in the unit of the tables."""
-    sign = -1 if made.instance.objective == "demand_scale" else 1
-    return sign * objective * objective_unit(made.instance)[1]
+    return told(made.instance, objective)
 
 
 def least(made: Model, fixed: Fixing | None = None, without: Collection[str] = ()) -> float:
@@ -89,20 +89,25 @@ def least(made: Model, fixed: Fixing | None = None, without: Collection[str] = (
     return INF if status == INFEASIBLE else -INF
 
 
-def written(made: Model) -> str:
-    """The linear programme as text that does not depend on PuLP: objective, rows in order, bounds, integers."""
+def loose(**keys: tuple[str, ...]) -> Mapping[str, Rule]:
+    """Records of rules that are none of the planner's, by the names of their keys, for a programme of a test's own."""
+    return {name: Rule(name, (), key, "limit", "", name) for name, key in keys.items()}
+
+
+def written(made: Model, rules: Collection[str]) -> str:
+    """The rows of some rules as text that does not depend on PuLP, in their order, with their columns' bounds and integers."""
     program = made.program
     names = [_name(key) for key in program.columns]
-    costs, constant = program.terms(made.objective)
-    lines = ["minimize", "  " + _sum(enumerate(costs), names) + (f" {constant:+.12g}" if constant else ""), "subject to"]
+    lines, there = [], set()
     for i, key in enumerate(program.rows):
-        span = range(program.starts[i], program.starts[i + 1])
-        terms = ((program.indices[j], program.coefficients[j]) for j in span)
-        sense = {-1: "<=", 0: "=", 1: ">="}[program.senses[i]]
-        lines.append(f"  {_name(key)}: {_sum(terms, names)} {sense} {program.rhs[i] + 0.0:.12g}")
-    bounds = [f"  {name} <= {up:.12g}" for name, up in zip(names, program.upper, strict=True) if up != float("inf")]
-    whole = [f"  {name}" for name, integer in zip(names, program.integer, strict=True) if integer]
-    return "\n".join([*lines, *(["bounds", *bounds] if bounds else []), *(["integer", *whole] if whole else []), "end"]) + "\n"
+        if key[0] in rules:
+            span = range(program.starts[i], program.starts[i + 1])
+            there |= {program.indices[j] for j in span}
+            terms = ((program.indices[j], program.coefficients[j]) for j in span)
+            sense = {-1: "<=", 0: "=", 1: ">="}[program.senses[i]]
+            lines.append(f"{_name(key)}: {_sum(terms, names)} {sense} {program.rhs[i] + 0.0:.12g}")
+    lines += [f"bound: {names[j]} <= {program.upper[j]:.12g}" for j in sorted(there) if program.upper[j] != float("inf")]
+    return "\n".join([*lines, *(f"integer: {names[j]}" for j in sorted(there) if program.integer[j])]) + "\n"
 
 
 def _name(key: tuple[Any, ...]) -> str:

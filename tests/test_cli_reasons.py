@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from planner.cli.reasons import MEASURED
 from planner.model.measures import MEASURES
 from tests.command import planner
 
@@ -23,7 +24,7 @@ def test_explain_says_what_binds(tmp_path: Path) -> None:
     done = planner("explain", "classroom", "-o", tmp_path)
     assert (done.code, done.err) == (0, "")
     assert "power of the whole fleet binds (2026 to 2027, 2 periods; 100.0 MW)" in done.out
-    assert "written: limits.fleet_power 100 MW (inputs/classroom.toml:91, assumed)" in done.out
+    assert "write 110 MW instead of 100 MW in inputs/classroom.toml:91" in done.out
     (found,) = rows(tmp_path / "binding.csv")
     assert float(found["saves"]) == pytest.approx(175.2e6) and found["worth_unit"] == "USD"
     assert {"shadow_price", "shadow_price_less"} <= set(rows(tmp_path / "constraints.csv")[0])
@@ -130,4 +131,5 @@ def test_alternatives_where_nothing_fits(command: str) -> None:
 
 
 def test_the_measures_of_the_help_are_those_there_are() -> None:
-    assert set(MEASURES) <= set(re.findall(r"\w+", planner("frontier", "--help").out))
+    axes = {name for name, measure in MEASURES.items() if measure.axis}
+    assert axes == set(MEASURED.split(", ")) <= set(re.findall(r"\w+", planner("frontier", "--help").out))

@@ -15,15 +15,15 @@ import pytest
 from rich.console import Console
 
 from planner.core.errors import InputFault
-from planner.core.format import amount, rule_name
+from planner.core.format import amount
 from planner.infeasible import conflict, elastic
 from planner.infeasible import relaxations as ways_out
 from planner.infeasible.conflict import Clash, Conflict, Short
 from planner.infeasible.relaxations import Way, round_up
 from planner.inputs.scenario import Solve
 from planner.model.formulation import Model
+from planner.model.rules import RULES, rule_name
 from planner.proof import exact
-from planner.results.shadow_prices import FAMILIES
 from planner.run import pipeline
 from planner.solver import highs, solve
 from planner.terminal.conflict import arithmetic, rounded, show_conflict
@@ -684,7 +684,7 @@ def test_random_worlds_without_a_plan_are_explained(made: object, first: int, la
         labels = {t.label for t in built.instance.periods} | {str(t.year) for t in built.instance.periods} | {"total", "term", ""}
         for short in found.short:
             assert 0 < short.first <= short.worst
-            assert short.unit == FAMILIES[short.rule].unit
+            assert short.unit == RULES[short.rule].unit
             assert {short.first_period.split(" ")[0], short.worst_period.split(" ")[0]} <= labels, seed
         assert found.short and found.clashes and found.ways, f"world {seed} has no plan and no reason"
     assert seen >= least

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from planner.core.format import rule_name
 from planner.model import formulation
 from planner.model.measures import objective_unit
+from planner.model.rules import rule_name
 from planner.results.shadow_prices import bearing
 from planner.run import pipeline
 from planner.sensitivity.binding import Binding, Explanation, explain, step_of
 from planner.terminal import reasons as answer_explain
+from planner.terminal.plan import show
 from tests.small import least, plan, scenario, written_file
 from tests.test_formulation import MANAGED, PPA
-from tests.test_oracle import MISSING_YEAR, OFFER, OTHER, QUARTERS, RACK_YEAR, UNSERVED
+from tests.test_oracle import MISSING_YEAR, OFFER, OTHER, POWER, QUARTERS, RACK_YEAR, SITE, UNSERVED, WORKLOAD
 from tests.worlds import energy_world, world
 
 
@@ -44,9 +45,12 @@ def test_classroom_by_hand() -> None:
     assert (found.rule, found.first, found.last, found.periods, found.unit) == ("fleet_power", "2026", "2027", 2, "MW")
     assert found.step == 10 and found.saves == pytest.approx(175.2e6) and found.loses == pytest.approx(175.2e6)
     assert found.more == pytest.approx(17.52e6) == found.less and found.holds == pytest.approx(20)
-    assert [(w.what, w.place) for w in found.written] == [("limits.fleet_power", "inputs/classroom.toml:91")]
+    assert [(w.number.what, w.number.place, w.more, w.less) for w in found.written] == [
+        ("limits.fleet_power", "inputs/classroom.toml:91", "110 MW", "90 MW")
+    ]
+    assert found.per_cent == pytest.approx(17.52e6)  # a MW of 100
     shown = text(told(pipeline.plan_scenario("classroom")))
-    assert "10.00 MW more throughout saves 175.2 million USD; " in shown
+    assert "write 110 MW instead of 100 MW in inputs/classroom.toml:91, and it saves 175.2 million USD; " in shown
     assert "at the margin 17.52 million USD per MW, up to 20.00 MW more" in shown
 
 
@@ -65,7 +69,7 @@ def test_less_of_it_may_leave_no_plan() -> None:
     blocks = {"limits": '[limits]\nfleet_power = "1.05 MW"', "more": OTHER.replace("pue = 1.25", "pue = 1.0")}
     found = only(**blocks)
     assert found.step == pytest.approx(0.1) and found.loses is None and found.less == pytest.approx(3.504e6)
-    assert "0.1 MW less leaves no plan" in text(told(plan(scenario(**blocks))))
+    assert "0.95 MW instead leaves no plan" in text(told(plan(scenario(**blocks))))
 
 
 def test_a_kink_has_two_prices() -> None:
@@ -82,13 +86,81 @@ def test_a_kink_has_two_prices() -> None:
 
 
 def test_a_rule_written_twice_is_said() -> None:
-    """The fleet is one provider: its cap and the fleet's are one rule. Only one copy has the price; both are named."""
-    result = plan(scenario(limits='[limits]\nfleet_power = "1 MW"\nprovider_power = { p = "1 MW" }', workload=UNSERVED))
-    found = told(result).found
-    assert found and all(limit.twice for limit in found)
-    assert {name for limit in found for name in limit.twice} <= {"power cap of p", "power of the whole fleet"}
-    assert all(limit.saves == pytest.approx(0, abs=1) for limit in found)  # the other copy still holds
-    assert "the same rule is written as" in text(told(result))
+    """The fleet is one provider: its cap and the fleet's are one rule. More of one saves nothing, of both what a MW serves."""
+    result = plan(scenario(limits='[limits]\nfleet_power = "1 MW"\nprovider_power = { p = "1000 kW" }', workload=UNSERVED))
+    (found,) = told(result).found
+    assert found.twice == ("power cap of p",) and found.subject == "fleet"
+    saving = 8 * (20 * MISSING_YEAR - RACK_YEAR)  # of a MW, which is 8 racks
+    assert found.saves == pytest.approx(0.1 * saving) and found.more == pytest.approx(saving)
+    assert [(name, round(x)) for name, x in found.alone] == [("power of the whole fleet", 0), ("power cap of p", 0)]
+    assert [w.more for w in found.written] == ["1.1 MW", "1100 kW"]
+    shown = text(told(result))
+    assert "more of one alone saves (power of the whole fleet 0 USD, power cap of p 0 USD)" in shown
+    assert "1.1 MW instead of 1 MW in " in shown and " and 1100 kW instead of 1000 kW in " in shown
+    out = StringIO()
+    show(result, None, Console(file=out, width=200))
+    assert "power of the whole fleet and power cap of p (written twice)" in out.getvalue()
+
+
+def test_a_cap_that_is_met_without_a_price_is_said() -> None:
+    """1.25 MW are all that the demand needs: the cap is met, and more of it saves nothing."""
+    result = plan(scenario(limits='[limits]\nfleet_power = "1.25 MW"'))
+    assert not told(result).found
+    out = StringIO()
+    show(result, None, Console(file=out, width=200))
+    assert "no limit binds" not in text(told(result)) + out.getvalue()
+    assert "met, and a little more of it saves nothing: power of the whole fleet" in text(told(result))
+    assert "no limit has a price: power of the whole fleet is met, and a little more of one saves nothing" in out.getvalue()
+
+
+def test_what_must_survive_is_no_plan_without_limits() -> None:
+    """The second provider is there for the loss of the first: no number can be moved, and it is not said that nothing binds."""
+    critical = WORKLOAD + "\ncritical = 0.8"
+    result = plan(scenario(workload=critical, policy='[resilience]\nlose = "site"', more=OTHER))
+    out = StringIO()
+    show(result, None, Console(file=out, width=200))
+    assert "no limit binds" not in text(told(result)) + out.getvalue()
+    assert "what must survive the loss of s w" in text(told(result)) + out.getvalue()
+    assert "costs something: --losses says what" in text(told(result))
+
+
+def test_solve_and_explain_rank_alike() -> None:
+    result = pipeline.plan_scenario("openai-base")
+    ranked = bearing(result.model.program, result.limits)
+    assert [b.per_cent for b in ranked] == sorted((b.per_cent for b in ranked), reverse=True)
+    found = told(result, most=5).found
+    assert [(x.rule, x.subject) for x in found] == [b.numbers[0] for b in ranked[:5]]
+    assert [x.per_cent for x in found] == [b.per_cent for b in ranked[:5]]
+
+
+def test_what_is_moved_is_what_one_would_write() -> None:
+    """0.5 MW, 0.9 MW from May on, in GW and kW: both rows in proportion, and the saving is that of the file so changed."""
+    late = POWER.replace("2026-01-01", "2027-05-15").replace("10 MW", "900 kW")
+
+    def world(first: str, then: str) -> str:
+        power = POWER.replace("10 MW", first) + "\n" + late.replace("900 kW", then)
+        site = SITE + "\navailable = 0.8"
+        return scenario(horizon=QUARTERS, workload=UNSERVED, power=power, site=site)
+
+    result = plan(world("0.0005 GW", "900 kW"))
+    (found,) = told(result).found
+    (written,) = found.written
+    assert (written.more, written.less) == ("0.0006 GW", "0.0004 GW") and found.varies
+    assert [(w.value, w.unit) for w in written.others] == [("900", "kW")]
+    more, less = plan(world("0.0006 GW", "1080 kW")), plan(world("0.0004 GW", "720 kW"))
+    assert found.saves == pytest.approx(result.totals["cost_usd"] - more.totals["cost_usd"], rel=1e-6)
+    assert found.loses == pytest.approx(less.totals["cost_usd"] - result.totals["cost_usd"], rel=1e-6)
+    assert 0 < found.per_cent <= found.saves / 20 * (1 + 1e-6)  # of a fifth: rows moved together save more than one by one
+    shown = text(told(result))
+    assert "write 0.0006 GW instead of 0.0005 GW in " in shown and "and in proportion 1 more row" in shown
+    assert "per 1 %" in shown and "0.0004 GW instead costs " in shown
+
+
+def test_a_limit_of_nothing_is_moved_by_a_unit() -> None:
+    """No MW at all: a fifth more of it is nothing, so one MW is written in its place."""
+    (found,) = told(plan(scenario(limits='[limits]\nfleet_power = "0 MW"', workload=UNSERVED))).found
+    assert found.step == 1.0 and found.saves == pytest.approx(8 * (20 * MISSING_YEAR - RACK_YEAR))
+    assert found.loses is None or found.less is None or found.less >= 0
 
 
 def test_a_share_is_not_moved() -> None:
@@ -107,7 +179,7 @@ def test_floors_are_moved_down() -> None:
     assert found.rule == "contract_min_power" and found.more == pytest.approx(8 * RACK_YEAR)
     assert found.holds == pytest.approx(0.75)
     shown = text(told(plan(scenario(more=deal))))
-    assert "less throughout saves" in shown and "more costs" in shown
+    assert "write 1.9 MW instead of 2 MW in " in shown and "2.1 MW instead costs 140,160 USD" in shown
 
 
 def test_a_number_is_moved_in_all_its_periods() -> None:
@@ -136,7 +208,12 @@ def test_what_a_step_saves_is_what_it_saves(make: Callable[[int], str], seed: in
         assert x.saves == pytest.approx(gained * unit, rel=1e-4, abs=1e-6)
 
 
-@pytest.mark.parametrize("seed", [8, 36, 45, 67])
+def _more(x: Binding, mw: float) -> float:
+    """A limit moved by the step: in proportion, and where it binds at nothing by a unit."""
+    return mw * (1 + x.step / x.whole) if x.limit or x.last_limit or x.varies else mw + (x.step if not mw else 0.0)
+
+
+@pytest.mark.parametrize("seed", [8, 36, 67])
 def test_the_power_of_a_site_is_one_number(seed: int) -> None:
     """It stands in rows of several rules (racks, grid connection, slices): all are moved, and the site is named once."""
     result = plan(energy_world(seed))
@@ -145,7 +222,7 @@ def test_the_power_of_a_site_is_one_number(seed: int) -> None:
     assert found and len({x.subject for x in found}) == len(found)
     for x in found:
         wider = tuple(
-            replace(limit, limit=tuple(mw + x.step for mw in limit.limit)) if limit.subject == x.subject else limit
+            replace(limit, limit=tuple(_more(x, mw) for mw in limit.limit)) if limit.subject == x.subject else limit
             for limit in data.site_power
         )
         gained = result.solution.objective - least(formulation.build(replace(data, site_power=wider)))
@@ -164,7 +241,8 @@ def test_power_sources_pass_on_what_their_capacity_is_worth() -> None:
     blocks: dict[str, Any] = {**MANAGED, "more": PPA.format(0.5, 20)}
     result = plan(scenario(**blocks))
     assert {x.worth for x in result.limits if x.rule in ("purchase", "generation")} == {None}
-    assert not {rule for rule, _ in bearing(result.limits)} & {"purchase", "generation"}
+    ranked = bearing(result.model.program, result.limits)
+    assert not {rule for b in ranked for rule, _ in b.numbers} & {"purchase", "generation"}
 
 
 def test_the_most_that_is_tried_and_what_is_left() -> None:
@@ -179,7 +257,8 @@ def test_another_objective_has_its_own_unit() -> None:
     assert found.unit == "scale" and found.optimum == pytest.approx(-8.0)  # 10 MW where 1.25 are needed
     assert all(limit.more >= 0 for limit in found.found)
     shown = text(found)
-    assert "more throughout adds 0.8 scale" in shown and "less takes off 0.8 scale" in shown and "saves" not in shown
+    assert "and it adds 0.8 scale" in shown and "9 MW instead takes off 0.8 scale" in shown
+    assert "saves" not in shown.partition("\n")[2]
 
 
 def test_a_least_share_gives_room_as_it_falls() -> None:

@@ -20,13 +20,12 @@ import numpy as np
 import pytest
 
 from planner.core.errors import InputFault, VerificationFailed
-from planner.core.format import rule_name
 from planner.data import instance
 from planner.inputs.assembly import Inputs
-from planner.model import formulation
+from planner.model import formulation, naming
 from planner.model.measures import MEASURES, measure_unit
+from planner.model.rules import decode, rule_name
 from planner.results.folder import csv_text
-from planner.results.shadow_prices import FAMILIES, row_name
 from planner.run import pipeline
 from planner.solver.solve import solve
 from planner.solver.warm import Linear
@@ -77,6 +76,7 @@ def held(inputs: Inputs, x: str, y: str, at: float) -> float:
     size = measure_unit(model.instance, x)[1]
     of_x = MEASURES[x](model.instance, model.variables)
     bound = -at / size if x == "demand_scale" else at / size
+    model.program.rules = small.loose(held=())
     model.program.add(of_x <= bound + 1e-9 * max(1.0, abs(bound)), "held")
     return small.worth(model, small.least(model))
 
@@ -178,10 +178,10 @@ def test_a_named_limit_binds_on_one_side_only() -> None:
     found = frontier(inputs, "peak_power", "cost", points=2, plans=0)
     model = formulation.build(instance.build(inputs, ("cost", "peak_power")))
     names = {}
-    for i, (rule, *key) in enumerate(model.program.rows):
-        if rule in FAMILIES and model.program.senses[i]:
-            subject, period = row_name(model, rule, key)
-            names[f"{rule_name(rule, subject)}, {period}"] = i
+    for i, row in enumerate(map(decode, model.program.rows)):
+        if row.rule.shown and model.program.senses[i]:
+            name = rule_name(row.rule.name, naming.subject(model.instance, row))
+            names[f"{name}, {naming.when(model.instance, row)}"] = i
     tried = 0
     for q, after in pairwise(found.kinks):
         name = q.limit.partition(" (and ")[0]

@@ -17,13 +17,17 @@ from planner.proof.exact import Certificate, Record, certify, farkas, record_of,
 from planner.solver.highs import Engine
 from planner.solver.ranging import direction, written_twice
 from planner.solver.solve import load
+from tests.small import loose
+
+ROWS = loose(time=(), commitment=("product",), least=("nutrient",), most=("nutrient",), package=("food",), supply=("mill",),
+             demand=("plant",))  # fmt: skip
 
 
 class Published:
     """A programme with its objective."""
 
     def __init__(self) -> None:
-        self.program = Program()
+        self.program = Program(rules=ROWS)
         self.goal: Any = None
 
     @property

@@ -10,7 +10,7 @@ from planner.model.program import Program
 from planner.run import pipeline
 from planner.solver.ranging import direction, written_twice
 from planner.solver.warm import Probe
-from tests.small import model, scenario
+from tests.small import loose, model, scenario
 
 
 def test_limits_that_move_together() -> None:
@@ -35,7 +35,7 @@ def test_a_limit_that_does_not_bind_keeps_its_slack_while_it_moves() -> None:
 
 def test_rules_written_twice() -> None:
     """The same terms, also in other proportions, are one rule; other terms are not."""
-    program = Program()
+    program = Program(rules=loose(rule=("n",)))
     x, y = program.variable("x"), program.variable("y")
     for n, row in enumerate((x + y <= 1, 2 * x + 2 * y <= 2, x + 2 * y <= 1, x + y <= 5)):
         program.add(row, "rule", n)

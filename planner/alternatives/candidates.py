@@ -37,19 +37,25 @@ class Merit:
     total: str  # key in Mix.totals
     name: str
     unit: str
-    measure: str = ""  # in measures.MEASURES; the others have goals of their own
+    measure: str = ""  # in measures.MEASURES; sites are counted
+    sought: bool = True  # plans are looked for that are best at it
     gone: str = ""  # how it is said that nothing of it is left
 
 
+def _measured(name: str, gone: str = "", sought: bool = True) -> Merit:
+    record = MEASURES[name]
+    return Merit(record.column, record.label, record.unit, name, sought, gone)
+
+
 MERITS = (
-    Merit("peak_power_mw", "peak power", "MW", "peak_power"),
-    Merit("carbon_t", "carbon", "t", "carbon", "no carbon"),
-    Merit("largest_share", "largest provider's share", "share", "largest_share"),
-    Merit("shortfall_usd", "take-or-pay shortfall", "USD", "", "no take-or-pay shortfall"),
-    Merit("sites", "sites", "", ""),
-    Merit("unserved_h100e_h", "unserved compute", "h100e·h", "unserved", "nothing unserved"),
-    Merit("energy_mwh", "energy", "MWh", "energy"),
-    Merit("cost_usd", "cost", "USD", ""),  # only with another objective
+    _measured("peak_power"),
+    _measured("carbon", "no carbon"),
+    _measured("largest_share"),
+    _measured("shortfall", "no take-or-pay shortfall"),
+    Merit("sites", "sites", ""),
+    _measured("unserved", "nothing unserved"),
+    _measured("energy"),
+    _measured("cost", sought=False),  # only with another objective
 )
 
 
@@ -116,16 +122,14 @@ def best_at(near: Near) -> Iterator[Candidate]:
         elif merit.total in goals and merit.measure != near.model.instance.objective:
             goal = goals[merit.total]
             if goal.at(near.best.values) > NOTHING:
-                key = merit.measure or "shortfall"
-                known_by = "smallest largest provider" if key == "largest_share" else f"least {merit.name}"
-                yield Candidate(f"least-{key}", known_by, scaled(goal), near.least(goal), merit)
+                known_by = "smallest largest provider" if merit.measure == "largest_share" else f"least {merit.name}"
+                yield Candidate(f"least-{merit.measure}", known_by, scaled(goal), near.least(goal), merit)
 
 
 def merit_goals(near: Near) -> dict[str, Linear]:
     """The merits that are linear, by their totals."""
     data, v = near.model.instance, near.model.variables
-    goals = {merit.total: near.linear(MEASURES[merit.measure](data, v)) for merit in MERITS if merit.measure}
-    return goals | {"shortfall_usd": near.linear(total((1.0, thing) for thing in v.shortfall.values()))}
+    return {merit.total: near.linear(MEASURES[merit.measure](data, v)) for merit in MERITS if merit.measure and merit.sought}
 
 
 def _few_sites(near: Near, merit: Merit) -> Candidate:
@@ -325,7 +329,7 @@ def better_at(totals: Mapping[str, float], optimum: Mapping[str, float], objecti
     gains = []
     for merit in MERITS:
         before, after = optimum[merit.total], totals[merit.total]
-        if merit.measure == objective or (merit.total == "cost_usd" and objective == "cost") or before <= NOTHING:
+        if merit.measure == objective or before <= NOTHING:
             continue
         gain = (before - after) / before
         if gain >= MERIT:

@@ -15,6 +15,7 @@ from planner.core.table import Table, make
 from planner.data import instance
 from planner.inputs.assembly import Inputs
 from planner.model import formulation
+from planner.model.measures import MEASURES
 from planner.solver import solve
 
 Progress = Callable[[str], None]
@@ -147,7 +148,7 @@ def mixes(inputs: Inputs, within: float, count: int = 8, progress: Progress | No
 
 def best_of(objective: str) -> str:
     """The optimum of an objective in words: least cost, largest demand scale."""
-    return f"{'largest' if objective == 'demand_scale' else 'least'} {objective.replace('_', ' ')}"
+    return MEASURES[objective].best
 
 
 def _measures(objective: str) -> tuple[str, ...]:

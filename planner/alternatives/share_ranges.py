@@ -17,7 +17,7 @@ import numpy as np
 from planner.core.errors import InputFault, Stopped
 from planner.data.instance import Instance
 from planner.model.formulation import Model
-from planner.model.measures import PROVIDER_SUMS, over_horizon
+from planner.model.measures import MEASURES, PROVIDER_SUMS, over_horizon
 from planner.model.program import Program
 from planner.model.variables import Expression
 from planner.solver.highs import INF, OPTIMAL, Engine
@@ -195,7 +195,7 @@ def _share(value: float) -> float:
 
 # --- uniqueness -------------------------------------------------------------------------------------------------------
 
-HELPERS = {"peak": "peak_power", "largest": "largest_share"}  # columns that measure a plan and are no part of it
+HELPERS = {record.helper: name for name, record in MEASURES.items() if record.helper}  # columns that are no part of a plan
 
 
 def movable(model: Model) -> tuple[str, ...]:

@@ -19,6 +19,10 @@ TOTAL_UNITS = {
     "shortfall_usd": "USD",
     "demand_scale": "",
 }
+OBJECTIVES = {  # the total that an objective is
+    "cost": "cost_usd", "peak_power": "peak_power_mw", "energy": "energy_mwh", "carbon": "carbon_t",
+    "unserved": "unserved_h100e_h", "demand_scale": "demand_scale",
+}  # fmt: skip
 MIX = {"racks": "rack", "gpus": "gpu", "compute_h100e": "h100e", "power_mw": "MW", "spend_usd": "USD"}
 SHARES = {"share_compute": "compute_h100e", "share_power": "power_mw", "share_spend": "spend_usd"}
 

@@ -1,4 +1,4 @@
-"""Rules, amounts and numbers in words: the same in every answer, table and picture. Pure text, no screen."""
+"""Amounts and numbers in words: the same in every answer, table and picture. Pure text, no screen."""
 
 from __future__ import annotations
 
@@ -6,45 +6,6 @@ import math
 from collections.abc import Sequence
 
 EVEN = 1e-9  # a share this little below a whole number of percent is that number
-
-RULES = {
-    "site_power": "power of site {}",
-    "build_rate": "build rate of site {}",
-    "fleet_power": "power of the whole fleet",
-    "provider_power": "power cap of {}",
-    "country_power": "power cap of {}",
-    "national_share": "share of the capacity of {}",
-    "grid_headroom": "headroom of grid {}",
-    "contract_max_power": "power ceiling of {}",
-    "contract_min_power": "power floor of {}",
-    "site_power_slice": "power of site {}",
-    "grid_connection": "grid connection of site {}",
-    "generation": "power of source {}",
-    "purchase": "power to be bought from {}",
-    "max_build": "what may be built of {}",
-    "supply": "delivery rate of {}",
-    "supply_total": "total supply of {}",
-    "offer_max": "maximum of offer {}",
-    "export_blocked": "export ban: {}",
-    "export_cap": "export cap {}",
-    "export_max_share": "export share {}",
-    "export_min_share": "export share {}",
-    "licence": "export licence {}",
-    "licence_need": "export licence need of {}",
-    "budget": "budget",
-    "provider_share_max": "largest share of {}",
-    "provider_share_min": "least share of {}",
-    "carbon": "carbon cap",
-    "demand": "demand of {}",
-    "resilience": "what must survive the loss of {}",
-    "take_or_pay": "take-or-pay of {}",
-}
-
-
-def rule_name(rule: str, subject: str) -> str:
-    """A rule and its subject in words: power of site abilene."""
-    return RULES.get(rule, rule + " {}").format(subject).strip()
-
 
 STEPS = {
     "USD": ((1e12, "trillion USD"), (1e9, "billion USD"), (1e6, "million USD"), (1.0, "USD")),

@@ -12,19 +12,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from planner.infeasible.elastic import FITS, LAW, Bound, Elastic, Relaxed, bound_of, bounds, full
+from planner.infeasible.elastic import FITS, Bound, Elastic, Relaxed, bound_of, bounds, full
 from planner.infeasible.locks import locked
 from planner.infeasible.minimal_set import fewer_groups, minimal
 from planner.infeasible.relaxations import Way, unit_of, ways_out
+from planner.model import naming
 from planner.model.formulation import Model
-from planner.model.program import Key
+from planner.model.rules import RULES, Key, decode, rule_name
 from planner.proof import exact
 from planner.proof.rational import Fraction
-from planner.results.shadow_prices import FAMILIES
 
 MOST = 3  # conflicts independent of each other
 SPARED = 100  # rows of a ray up to which it is tried without each of them
-NEEDS = ("demand", "resilience")  # what is short, rather than in the way
 THERE = "there"  # what a row holds besides the bound as stated: racks and sources that are there already
 
 
@@ -55,6 +54,11 @@ class InConflict:
     unit: str
     periods: int = 1
 
+    @property
+    def let_go(self) -> bool:
+        """Whether it is what is wanted, and gives way by being less."""
+        return self.rule in RULES and RULES[self.rule].kind == "need" and not RULES[self.rule].floor
+
 
 @dataclass(frozen=True)
 class Term:
@@ -69,6 +73,7 @@ class Term:
     limit: float | None
     unit: str
     rate: float | None
+    built_in: bool = False  # the right side of a row of structure, which is nobody's number
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class Clash:
     """Bounds that cannot all hold, while any of them less could: Σ need − Σ most = short > 0, in `unit`.
 
     `proved`: in fractions, by the multipliers of rows. Where parts of racks would fit and whole ones do not there is no sum.
+    `structure` are rules in the sum whose right side nobody wrote: nothing that a user can change makes room there.
     """
 
     members: tuple[InConflict, ...]
@@ -85,6 +91,7 @@ class Clash:
     short: float
     proved: bool
     multipliers: tuple[tuple[Key, Fraction], ...]
+    structure: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ class Conflict:
     @property
     def limits(self) -> tuple[InConflict, ...]:
         """All that is in the way: the members of the clashes but for demand."""
-        found = {(x.rule, x.subject): x for clash in self.clashes for x in clash.members if x.rule != "demand"}
+        found = {(x.rule, x.subject): x for clash in self.clashes for x in clash.members if not x.let_go}
         return tuple(found.values())
 
     @property
@@ -133,7 +140,7 @@ def explain(model: Model, locks: Sequence[str] = ()) -> Conflict:
 def _short(elastic: Elastic) -> Iterator[Short]:
     """The least change of demand, in proportion to its size; if that does not help, of all bounds but law; then of all."""
     numbers = elastic.bounds
-    for wanted in (lambda b: b.rule == "demand", lambda b: not b.law, lambda b: True):
+    for wanted in (lambda b: b.given_up, lambda b: not b.law, lambda b: True):
         found = elastic.relax((i for i, b in enumerate(numbers) if wanted(b)), both=False)
         if found is not None:
             break
@@ -144,10 +151,15 @@ def _short(elastic: Elastic) -> Iterator[Short]:
         if elastic.share(i, amount) > 1e-6:
             groups.setdefault(numbers[i].group, []).append((numbers[i], amount))
     for (rule, subject), moved in groups.items():
-        unit, scale = (FAMILIES[rule].unit, FAMILIES[rule].scale) if rule in FAMILIES else ("", 1.0)
+        unit, scale = _told_in(elastic, moved[0][0])
         (first, amount), (worst, most) = moved[0], max(moved, key=lambda item: item[1])
         of = abs(first.size) * scale
         yield Short(rule, subject, unit, first.period, amount * scale, of, worst.period, most * scale, len(moved))
+
+
+def _told_in(elastic: Elastic, bound: Bound) -> tuple[str, float]:
+    """As constraints.csv tells it: a share in shares of one."""
+    return (RULES[bound.rule].unit, 1.0) if bound.share else unit_of(elastic.model, bound)
 
 
 # --- the bounds that cannot all hold ----------------------------------------------------------------------------------
@@ -184,13 +196,14 @@ def _named(elastic: Elastic, members: Iterable[int], terms: Sequence[Term] = ())
         groups.setdefault(elastic.bounds[b].group, []).append(elastic.bounds[b])
     found = []
     for (rule, subject), mine in groups.items():
-        unit, scale = unit_of(rule)
+        unit, scale = unit_of(elastic.model, mine[0])
         limit = bound_of(elastic.model.program, mine[0]) * scale
         found.append(InConflict(rule, subject, mine[0].period, mine[-1].period, limit, unit, len(mine)))
     amounts = {(t.rule, t.subject): abs(t.amount) for t in terms}
 
     def order(x: InConflict) -> tuple[bool, bool, float]:
-        return x.rule not in NEEDS, not (_share(x.rule) or x.rule in LAW), -amounts.get((x.rule, x.subject), 0.0)
+        bound = groups[x.rule, x.subject][0]
+        return bound.kind != "need", not (bound.share or bound.law), -amounts.get((x.rule, x.subject), 0.0)
 
     return tuple(sorted(found, key=order))
 
@@ -206,12 +219,12 @@ def _arithmetic(elastic: Elastic, members: Sequence[int], record: exact.Record) 
         found = elastic.relax([target], others)
         if found is None:
             continue
-        rows = len(elastic.model.program.rows)
-        hint = {i: price for i, price in enumerate(found.prices[:rows]) if price}
+        count = len(elastic.model.program.rows)
+        hint = {i: price for i, price in enumerate(found.prices[:count]) if price}
         ray = _proof(record, hint)
         short = exact.refutes(record, ray) if ray else None
         made = ray or {i: Fraction(price) for i, price in hint.items()}
-        unit, scale = unit_of(elastic.bounds[target].rule)
+        unit, scale = unit_of(elastic.model, elastic.bounds[target])
         whole = abs(sum((made.get(i, Fraction(0)) for i in elastic.bounds[target].rows), Fraction(0)))
         one = whole / Fraction(scale) if whole else Fraction(1)
         made = {i: y / one for i, y in made.items()}
@@ -220,7 +233,9 @@ def _arithmetic(elastic: Elastic, members: Sequence[int], record: exact.Record) 
         if any((t.rule, t.subject) == elastic.bounds[target].group for t in need) or target == candidates[-1]:
             gap = float(short / one) if short else math.fsum(t.amount for t in terms)
             keys = tuple((elastic.model.program.rows[i], y) for i, y in sorted(made.items()))
-            return Clash(_named(elastic, members, terms), unit, tuple(need), tuple(_largest(most)), gap, ray is not None, keys)
+            sums = tuple(need), tuple(_largest(most))
+            built_in = tuple(dict.fromkeys(rule_name(t.rule, t.subject) for t in terms if t.built_in))
+            return Clash(_named(elastic, members, terms), unit, *sums, gap, ray is not None, keys, built_in)
     raise AssertionError("a minimal set has a member to give way")
 
 
@@ -237,13 +252,8 @@ def _proof(record: exact.Record, hint: Mapping[int, float]) -> Mapping[int, Frac
 def _as_need(elastic: Elastic, b: int) -> tuple[int, float]:
     """What is spoken of as short: demand first, then what must survive, then a floor; the largest of them."""
     bound = elastic.bounds[b]
-    kinds = ("demand", "resilience")
-    kind = kinds.index(bound.rule) if bound.rule in kinds else 2 if bound.side > 0 and not _share(bound.rule) else 3
+    kind = 0 if bound.given_up else 1 if bound.kind == "need" else 2 if bound.side > 0 and not bound.share else 3
     return kind, -abs(bound.size)
-
-
-def _share(rule: str) -> bool:
-    return rule.startswith("provider_share")
 
 
 def _terms(elastic: Elastic, members: Sequence[int], multipliers: Mapping[int, Fraction]) -> Iterator[Term]:
@@ -254,14 +264,16 @@ def _terms(elastic: Elastic, members: Sequence[int], multipliers: Mapping[int, F
         bound = elastic.bounds[b]
         for i in bound.rows:
             y = multipliers.get(i, Fraction(0))
-            stated = 0.0 if _share(bound.rule) else program.stated[i]
+            stated = 0.0 if bound.share else program.stated[i]
             sums.setdefault(bound.group, []).append((bound.period, y * _decimal(stated), bound))
             rest = y * (_decimal(program.rhs[i]) - _decimal(stated))
             sums.setdefault((THERE, ""), []).append((bound.period, rest, None))
     known = {i for b in members for i in elastic.bounds[b].rows}
     for i, y in multipliers.items():
         if i not in known and program.rhs[i]:
-            sums.setdefault((THERE, ""), []).append(("", y * _decimal(program.rhs[i]), None))
+            row = decode(program.rows[i])
+            what = (THERE, "") if row.rule.there else (row.rule.name, naming.subject(elastic.model.instance, row))
+            sums.setdefault(what, []).append(("", y * _decimal(program.rhs[i]), None))
     for j, d in _reduced(elastic, multipliers).items():
         if d < 0 and program.upper[j] < math.inf:
             kind, *key = program.columns[j]
@@ -277,12 +289,14 @@ def _term(
     elastic: Elastic, rule: str, subject: str, parts: Sequence[tuple[str, Fraction, Bound | None]], amount: Fraction
 ) -> Term:
     there = [(period, bound) for period, x, bound in parts if x]
-    unit, scale = unit_of(rule)
+    mine = next((bound for _, bound in there if bound is not None), None)
+    unit, scale = unit_of(elastic.model, mine) if mine else ("", 1.0)
     limits = {bound_of(elastic.model.program, bound) * scale for _, bound in there if bound is not None}
     periods = list(dict.fromkeys(period for period, _ in there))
     limit = limits.pop() if len(limits) == 1 and len(periods) == 1 else None
     rate = abs(float(amount)) / limit if limit else None
-    return Term(rule, subject, periods[0], periods[-1], len(periods), float(amount), limit, unit, rate)
+    built_in = rule in RULES and RULES[rule].kind == "structure"
+    return Term(rule, subject, periods[0], periods[-1], len(periods), float(amount), limit, unit, rate, built_in)
 
 
 def _reduced(elastic: Elastic, multipliers: Mapping[int, Fraction]) -> dict[int, Fraction]:

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from planner.data.instance import Instance
-from planner.model import formulation
+from planner.model import formulation, naming
 from planner.model.formulation import Model
 from planner.model.program import Program
-from planner.results.shadow_prices import FAMILIES, POWER_OF_SITE, SLICED, row_name
+from planner.model.rules import RULES, Row, decode
 from planner.solver.highs import INF, OPTIMAL
 from planner.solver.solve import LARGE, load
 
-LAW = ("export_blocked", "export_cap", "export_max_share", "export_min_share", "licence", "licence_need")
 FITS = 1e-9  # least change, relative to the bounds it falls on, below which everything fits
 DUAL, PRIMAL = 1, 4  # simplex_strategy of HiGHS
 SOME = 1e-3  # MW for a site that has none, while the columns are made
@@ -46,7 +45,21 @@ class Bound:
 
     @property
     def law(self) -> bool:
-        return self.rule in LAW
+        return self.kind == "law"
+
+    @property
+    def kind(self) -> str:
+        """That of its rule; a bound of a column is structure."""
+        return RULES[self.rule].kind if self.rule in RULES else "structure"
+
+    @property
+    def share(self) -> bool:
+        return self.rule in RULES and RULES[self.rule].share
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it gives way downwards only, though it is an equation: demand."""
+        return self.kind == "need" and self.side == 0
 
 
 def full(model: Model) -> Model:
@@ -67,45 +80,46 @@ def full(model: Model) -> Model:
     made = formulation.build(replace(data, groups=groups, site_power=lit))
     was = {limit.subject: limit.limit for limit in data.site_power if limit.subject in dark}
     program = made.program
-    for i, (rule, *key) in enumerate(program.rows):
-        place = POWER_OF_SITE.get(rule)
-        if place is not None and key[place] in was and was[key[place]][key[place + 1]] == 0.0:
-            program.rhs[i] = program.stated[i] = 0.0
+    for i, key in enumerate(program.rows):
+        if RULES[key[0]].number == "site_power":
+            number = decode(key).number
+            if number["site"] in was and was[number["site"]][number["period"]] == 0.0:
+                program.rhs[i] = program.stated[i] = 0.0
     return replace(made, instance=data)
 
 
 def bounds(model: Model) -> tuple[Bound, ...]:
     """Every bound in the order of the formulation, then the finite bounds of columns (what is left unserved is within demand)."""
     data, program = model.instance, model.program
-    found: dict[tuple[Any, ...], list[int]] = {}
-    for i, (rule, *key) in enumerate(program.rows):
-        place = POWER_OF_SITE.get(rule)
-        if place is not None:
-            found.setdefault(("site_power", key[place], key[place + 1]), []).append(i)
-        elif rule in FAMILIES:
-            one = rule in SLICED and rule not in ("generation", "purchase")  # one number for all slices of a period
-            found.setdefault((rule, *(key[:2] if one else key)), []).append(i)
+    found: dict[tuple[Any, ...], tuple[Row, list[int]]] = {}
+    for i, name in enumerate(program.rows):
+        if RULES[name[0]].gives_way:
+            row = decode(name)
+            found.setdefault(row.bound, (row.number, []))[1].append(i)
     made = []
-    for (rule, *key), rows in found.items():
-        if rule in SLICED and rule not in ("generation", "purchase"):
-            subject, period = str(key[0]), data.periods[key[1]].label
-        else:
-            subject, period = row_name(model, rule, key)
-        made.append(Bound(rule, subject, period, tuple(rows), program.senses[rows[0]], _size(model, rows[0])))
-    for j, (up, (kind, *key)) in enumerate(zip(program.upper, program.columns, strict=True)):
+    for number, (row, mine) in found.items():
+        told = naming.subject(data, row), _when(data, row, number)
+        made.append(Bound(row.rule.name, *told, tuple(mine), program.senses[mine[0]], _size(model, mine[0])))
+    for j, (up, (kind, *rest)) in enumerate(zip(program.upper, program.columns, strict=True)):
         if up < float("inf") and kind != "unserved":
-            made.append(Bound(kind, " ".join(map(str, key)), "", (), -1, up, j))
+            made.append(Bound(kind, " ".join(map(str, rest)), "", (), -1, up, j))
     return tuple(made)
 
 
-def _size(model: Model, row: int) -> float:
-    """What a row is about, to weigh its change by: the demand, its bound, or for a share the part of the whole it allows."""
-    data, (rule, *key) = model.instance, model.program.rows[row]
-    if rule == "demand":
-        return data.slot_demand[key[0]][key[1]][key[2]]
-    if rule.startswith("provider_share"):
-        return max(model.program.stated[row], 0.01) * _whole(data, key[1], key[2])
-    return abs(model.program.stated[row])
+def _when(data: Instance, row: Row, bound: tuple[Any, ...]) -> str:
+    """The period of a number, without the slice where it is one for all."""
+    found = naming.period(data, row)
+    return found.label if found is not None and "slice" in row.parts and len(bound) <= len(row.parts) else naming.when(data, row)
+
+
+def _size(model: Model, i: int) -> float:
+    """What a row is about, to weigh its change by: the need, its bound, or for a share the part of the whole it allows."""
+    data, row = model.instance, decode(model.program.rows[i])
+    if row.rule.kind == "need" and model.program.senses[i] == 0:
+        return naming.needed(data, row)
+    if row.rule.share:
+        return max(model.program.stated[i], 0.01) * _whole(data, row["of"], row["period"])
+    return abs(model.program.stated[i])
 
 
 def _whole(data: Instance, of: str, t: int) -> float:
@@ -199,7 +213,7 @@ class Elastic:
                 continue
             self._state[b] = want
             for k, j in enumerate(slacks):
-                stiff = want == "stiff" or (want == "down" and k == 1 and self.bounds[b].rule == "demand")
+                stiff = want == "stiff" or (want == "down" and k == 1 and self.bounds[b].given_up)
                 self._engine.bound_column(j, 0.0, 0.0 if stiff else INF)
                 self._engine.cost_of(j, 0.0 if want == "gone" else self._costs[j - self._first])
         return self._solve(soft)

@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from planner.core.errors import InputFault, did_you_mean
-from planner.infeasible.elastic import LAW, Bound
+from planner.infeasible.elastic import Bound
+from planner.model import naming
 from planner.model.formulation import Model
-from planner.results.shadow_prices import FAMILIES
+from planner.model.program import Program
+from planner.model.rules import RECORDS, RULES, Row, Rule, decode
 
-ALIASES = {
-    "export": LAW, "export_control": LAW, "provider_share": ("provider_share_max", "provider_share_min"),
-    "limits.provider_share": ("provider_share_max", "provider_share_min"),
-}  # fmt: skip
-LIMITS = ("fleet_power", "provider_power", "country_power", "national_share", "budget", "carbon")  # as keys of [limits]
-FIELDS = {
-    "demand": "workload.{}.demand", "resilience": "workload.{}.critical", "build_rate": "site.{}.build_rate",
-    "site_power": "site.{}.power", "contract_max_power": "contract.{}.max_power", "contract_min_power": "contract.{}.min_power",
-    "take_or_pay": "contract.{}.take_or_pay", "offer_max": "offer.{}.max", "grid_headroom": "grid.{}.headroom",
-    "licence": "licence.{}.quantity", "supply": "supply.{}.rate", "supply_total": "supply.{}.total",
-    "max_build": "power_source.{}.max_build", "generation": "power_source.{}.capacity", "purchase": "power_source.{}.capacity",
-}  # fmt: skip
-IDS = ("workload", "site", "provider", "offer", "contract", "country", "grid", "accelerator", "power_source", "licence")
+LAW = ("export", "export_control")  # all of it
+LIMITS = "limits."
 
 
 def locked(model: Model, bounds: Sequence[Bound], locks: Sequence[str]) -> frozenset[int]:
@@ -39,49 +30,67 @@ def locked(model: Model, bounds: Sequence[Bound], locks: Sequence[str]) -> froze
 
 def _names(model: Model, bounds: Sequence[Bound]) -> dict[str, set[int]]:
     """Every name with the bounds it stands for: a rule, a rule with its subject, a key of the scenario, an id."""
-    names: dict[str, set[int]] = {rule: set() for rule in FAMILIES}
-    names |= {name: set() for name in ("limits.budget_total", *ALIASES, *(f"limits.{rule}" for rule in LIMITS))}
+    names: dict[str, set[int]] = {name: set() for name in LAW}
+    for rule in RECORDS:
+        if rule.gives_way:
+            names |= {name: set() for name in _of_rule(rule)}
     owners = _owners(model)
     for kind, id_ in owners:
         names.setdefault(id_, set())
         names.setdefault(f"{kind}.{id_}", set())
     for b, bound in enumerate(bounds):
-        for name in _of(bound):
+        row = _row(model.program, bound)
+        for name in _of(bound, row, model):
             names.setdefault(name, set()).add(b)
-        for word in bound.subject.split():
-            for kind in IDS:
-                for kin in ((kind, word), *owners.get((kind, word), ())) if (kind, word) in owners else ():
-                    if _fits(bound.rule, kind):
-                        names[kin[1]].add(b)
-                        names[f"{kin[0]}.{kin[1]}"].add(b)
-    for alias, rules in ALIASES.items():
-        for rule in rules:
-            names[alias] |= names[rule]
+        known = naming.ids(model.instance, row) if row else {}
+        for kind, word in ((kind, word) for kind, words in known.items() for word in words):
+            for kin in ((kind, word), *owners.get((kind, word), ())) if (kind, word) in owners else ():
+                names[kin[1]].add(b)
+                names[f"{kin[0]}.{kin[1]}"].add(b)
     return names
 
 
-def _of(bound: Bound) -> Iterator[str]:
+def _row(program: Program, bound: Bound) -> Row | None:
+    """The row that a bound was set for; None for the bound of a column."""
+    return decode(program.rows[bound.rows[0]]).number if bound.rows and bound.column is None else None
+
+
+def _of_rule(rule: Rule) -> Iterator[str]:
+    """What all bounds of a rule are called."""
+    yield rule.name
+    if rule.share:
+        yield from ("provider_share", "limits.provider_share")
+    for template in (*_keys(rule), rule.total):
+        if template.startswith(LIMITS):
+            yield template.split(".{")[0]
+
+
+def _keys(rule: Rule) -> tuple[str, ...]:
+    """Keys of the scenario under which a bound of a rule is known, with the parts of its key left open."""
+    return rule.locks or tuple(template.replace("*", "") for template in rule.rests[:1])
+
+
+def _of(bound: Bound, row: Row | None, model: Model) -> Iterator[str]:
     """What one bound is called."""
     subject = ".".join(bound.subject.split())
-    yield bound.rule
-    yield f"{bound.rule}.{subject}"
+    yield from (bound.rule, f"{bound.rule}.{subject}", *(rule.name for rule in RECORDS if rule.number == bound.rule))
     if bound.period:
         yield f"{bound.rule}.{subject}.{'.'.join(bound.period.split())}"
-    if bound.rule in ("budget", "carbon"):
-        yield "limits.budget_total" if subject == "total" else f"limits.{bound.rule}"
-        yield f"limits.{bound.rule}.{bound.period}"
-    elif bound.rule in LIMITS:
-        yield f"limits.{bound.rule}"
-        yield f"limits.{bound.rule}.{subject}"
-    if bound.rule in FIELDS:
-        first, last = subject.split(".")[0], subject.split(".")[-1]
-        yield FIELDS[bound.rule].format(last if bound.rule == "resilience" else first if bound.rule == "take_or_pay" else subject)
-
-
-def _fits(rule: str, kind: str) -> bool:
-    """Whether the subject of a rule is of a kind, where one id names things of two kinds (a provider and a workload `x`)."""
-    only = {"demand": ("workload",), "offer_max": ("offer",), "site_power": ("site",), "provider_power": ("provider",)}
-    return kind in only.get(rule, IDS)
+    if row is None:
+        return
+    rule, whole = row.rule, row.rule.total and row.parts.get("year") == "total"
+    if rule.law:
+        yield from LAW
+    if whole:
+        yield rule.total
+        return
+    known = naming.ids(model.instance, row)
+    for template in _keys(rule):
+        yield from naming.names(template, known)
+        if template.startswith(LIMITS):
+            yield template.split(".{")[0]
+    if rule.share:
+        yield from ("provider_share", "limits.provider_share")
 
 
 def _owners(model: Model) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
@@ -93,8 +102,9 @@ def _owners(model: Model) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
         found |= {("site", p.site.id): (provider,), ("offer", p.offer.id): (provider,), provider: ()}
         found |= {("country", p.site.country): (), ("grid", p.site.grid): (), ("accelerator", p.accelerator.id): ()}
     for limit in data.power_limits:
-        if limit.family.startswith("contract_") and limit.members:
-            found["contract", limit.subject] = (("provider", data.positions[limit.members[0]].site.provider),)
+        if "contracts" in RULES[limit.family].key and limit.members:
+            owner = ("provider", data.positions[limit.members[0]].site.provider)
+            found |= {("contract", name): (owner,) for name in limit.subject.split("+")}
     for c in data.commitments:
         found["contract", c.contract.id] = (("provider", c.contract.provider),)
     for source in data.sources:

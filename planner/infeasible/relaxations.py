@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from planner.infeasible.elastic import FITS, Bound, Elastic, Relaxed, bound_of
+from planner.model import naming
 from planner.model.formulation import Model
-from planner.model.measures import PROVIDER_SUMS, objective_unit
+from planner.model.measures import MEASURES, PROVIDER_SUMS, told
 from planner.model.program import total
-from planner.results.shadow_prices import FAMILIES
+from planner.model.rules import decode
 from planner.solver.highs import INF, OPTIMAL, Engine
 from planner.solver.solve import TIE, load
 
@@ -83,7 +84,8 @@ def _distinct(elastic: Elastic, free: set[int], most: int) -> list[frozenset[Gro
     for b in sorted(free):
         members.setdefault(elastic.bounds[b].group, set()).add(b)
     found: list[frozenset[Group]] = []
-    waiting = [frozenset[Group](), frozenset(g for g in members if g[0] == "demand")]  # the second: ways that serve everything
+    demand = frozenset(elastic.bounds[b].group for b in free if elastic.bounds[b].given_up)
+    waiting = [frozenset[Group](), demand]  # the second: ways that serve everything
     seen = set(waiting)
     last = elastic.solves + SOLVES
     while waiting and len(found) < most and elastic.solves < last:
@@ -159,8 +161,9 @@ def _instead(elastic: Elastic, groups: frozenset[Group], free: set[int], found: 
     for b in sorted(free):
         if bounds[b].group not in groups and elastic.at_no_cost(b, found):
             idle.setdefault(bounds[b].group, set()).add(bounds[b].period)
+    units = {bound.group: unit_of(elastic.model, bound) for bound in bounds if bound.group in moved or bound.group in idle}
     for other, periods in idle.items():
-        for group in sorted(g for g in moved if unit_of(g[0]) == unit_of(other[0]) and moved[g] <= periods):
+        for group in sorted(g for g in moved if units[g] == units[other] and moved[g] <= periods):
             open_ = (groups - {group}) | {other}
             same = elastic.relax((b for b in free if bounds[b].group in open_), both=False)
             if same is not None and abs(same.size - found.size) <= FITS * max(1.0, found.size):
@@ -180,22 +183,22 @@ def round_up(value: float) -> float:
     return math.ceil(value * size * (1 - 1e-9)) / size
 
 
-def unit_of(rule: str) -> tuple[str, float]:
-    """The unit in which a rule is shown, and how many of it are one of its rows; of a share, percentage points."""
-    if rule.startswith("provider_share"):
+def unit_of(model: Model, bound: Bound) -> tuple[str, float]:
+    """The unit in which a bound is told, and how many of it are one of its rows; of a share, percentage points."""
+    if bound.share:
         return "%", 100.0
-    family = FAMILIES.get(rule)
-    return (family.unit, family.scale) if family else ("", 1.0)
+    return naming.unit(model.instance, decode(model.program.rows[bound.rows[0]]).number) if bound.column is None else ("", 1.0)
 
 
 def _shown(model: Model, bound: Bound, amount: float, found: Relaxed) -> float:
     """An amount in the unit shown, rounded up; of demand no more than all of it."""
-    if bound.rule.startswith("provider_share"):
-        _, _, of, t = model.program.rows[bound.rows[0]]
-        amount /= _value(model, PROVIDER_SUMS[of](model.instance, model.variables, t, None), found.values)
-    _, scale = unit_of(bound.rule)
+    if bound.share:
+        row = decode(model.program.rows[bound.rows[0]])
+        measure = PROVIDER_SUMS[row["of"]](model.instance, model.variables, row["period"], None)
+        amount /= _value(model, measure, found.values)
+    _, scale = unit_of(model, bound)
     up = round_up(amount * scale)
-    return min(up, bound.size * scale) if bound.rule == "demand" else up
+    return min(up, bound.size * scale) if bound.given_up else up
 
 
 def _value(model: Model, expression: Any, values: Sequence[float]) -> float:
@@ -205,9 +208,9 @@ def _value(model: Model, expression: Any, values: Sequence[float]) -> float:
 
 def _change(model: Model, moved: Sequence[tuple[Bound, float]]) -> Change:
     bound = moved[0][0]
-    unit, scale = unit_of(bound.rule)
+    unit, scale = unit_of(model, bound)
     worst, most = max(moved, key=lambda item: item[1])
-    sign = -1 if bound.side > 0 or bound.rule == "demand" else 1
+    sign = -1 if bound.side > 0 or bound.given_up else 1
     of = bound_of(model.program, worst) * scale
     amounts = tuple((b.period, x) for b, x in moved)
     return Change(bound.rule, bound.subject, unit, sign, bound.period, moved[0][1], worst.period, most, of, len(moved), amounts)
@@ -222,7 +225,8 @@ def _unserved(model: Model, moved: Sequence[tuple[Bound, float]], values: Sequen
         for t in data.times
         for j, slot in enumerate(slots)
     }
-    missing = [hours[tuple(program.rows[b.rows[0]][1:])] * x for b, x in moved if b.rule == "demand"]
+    let_go = [(decode(program.rows[b.rows[0]]), x) for b, x in moved if b.given_up]
+    missing = [hours[row["workload"], row["period"], row["slot"]] * x for row, x in let_go]
     missing += [hours[tuple(key)] * x for (kind, *key), x in zip(program.columns, values, strict=False) if kind == "unserved"]
     wanted = [length * data.slot_demand[w][t][j] for (w, t, j), length in hours.items()]
     return math.fsum(missing), math.fsum(wanted)
@@ -258,9 +262,7 @@ class Pricing:
         second = load(model.program, *model.program.terms(model.cost), (self.costs, limit))
         move(second, model, moved)
         cheapest = _optimum(second)
-        sign = -1 if model.instance.objective == "demand_scale" else 1
-        value = sign * best[0] * objective_unit(model.instance)[1]
-        return cheapest and Priced(cheapest[0] * 1e6, value, cheapest[1])
+        return cheapest and Priced(cheapest[0] * 1e6, told(model.instance, best[0]), cheapest[1])
 
 
 def _optimum(engine: Engine) -> tuple[float, list[float]] | None:
@@ -273,21 +275,21 @@ def move(engine: Engine, model: Model, moved: Iterable[tuple[Bound, float]]) -> 
     """Moves bounds of an engine that holds the model by amounts in the unit shown, from where the model has them."""
     program, inf = model.program, INF
     for bound, shown in moved:
-        amount = shown / unit_of(bound.rule)[1]
+        amount = shown / unit_of(model, bound)[1]
         if bound.column is not None:
             engine.bound_column(bound.column, 0.0, program.upper[bound.column] + amount)
-        elif bound.rule.startswith("provider_share"):
+        elif bound.share:
             _move_share(engine, model, bound.rows[0], amount * -bound.side)
-        for i in bound.rows if not bound.rule.startswith("provider_share") else ():
+        for i in bound.rows if not bound.share else ():
             low = program.rhs[i] - amount if bound.side >= 0 else -inf
             up = program.rhs[i] + (0.0 if bound.side > 0 else amount) if bound.side <= 0 else inf
-            engine.bound_row(i, low, program.rhs[i] - amount if bound.rule == "demand" else up)
+            engine.bound_row(i, low, program.rhs[i] - amount if bound.given_up else up)
 
 
 def _move_share(engine: Engine, model: Model, row: int, points: float) -> None:
     """A share row, mine − share · all, with another share."""
-    _, provider, of, t = model.program.rows[row]
-    measure = PROVIDER_SUMS[of]
+    share_of = decode(model.program.rows[row])
+    provider, t, measure = share_of["provider"], share_of["period"], PROVIDER_SUMS[share_of["of"]]
     share = model.program.stated[row] + points
     data, v = model.instance, model.variables
     whole, _ = model.program.terms(measure(data, v, t, None))
@@ -301,7 +303,7 @@ def _move_share(engine: Engine, model: Model, row: int, points: float) -> None:
 
 def _ranked(ways: Sequence[Way], objective: str) -> tuple[Way, ...]:
     """By cost (another objective before it), law last; ways of one cost name each other."""
-    sign = -1.0 if objective == "demand_scale" else 1.0
+    sign = MEASURES[objective].sign
 
     def rank(way: Way) -> tuple[bool, bool, float, float, float]:
         return way.kind == "law", way.cost is None, sign * (way.objective or 0.0), way.cost or 0.0, way.size

@@ -224,7 +224,7 @@ def build_rate(program: Program, data: Instance, v: Variables) -> None:
     for limit in data.build_limits:
         for t in data.times:
             built = total((power, _new(v, g, t)) for g, power in limit.groups)
-            program.add(built <= limit.limit[t], "build_rate", limit.site, t)
+            program.add(built <= limit.limit[t], "build_rate", limit.site, t, limit=limit.limit[t])
 
 
 def power_caps(program: Program, data: Instance, v: Variables) -> None:
@@ -476,7 +476,8 @@ def survival_power(program: Program, data: Instance, v: Variables) -> None:
                 rated = [(data.power[p], v.standby[i, p, t]) for p in limit.members if (i, p, t) in v.standby]
                 if rated:
                     firm = energy.firm_power(data, v, limit.subject, t)
-                    program.add(total(rated + firm) <= limit.limit[t], "standby_power", loss.subject, limit.subject, t)
+                    bound = limit.limit[t]
+                    program.add(total(rated + firm) <= bound, "standby_power", loss.subject, limit.subject, t, limit=bound)
 
 
 def survival_use(program: Program, data: Instance, v: Variables) -> None:

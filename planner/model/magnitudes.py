@@ -17,7 +17,8 @@ from planner.data.instance import Instance
 from planner.inputs.fields import Quantity, Record
 from planner.inputs.load import column_kinds, with_ids
 from planner.inputs.tables import TABLES
-from planner.model.program import LARGEST, SMALLEST, SMALLEST_COST, Key, Outside, Program
+from planner.model.program import LARGEST, SMALLEST, SMALLEST_COST, Outside, Program
+from planner.model.rules import Key
 
 MONEY = ("objective", "budget", "allotment", "allotment_share", "provider_share_max", "provider_share_min")
 SOURCE = (

@@ -1,13 +1,14 @@
 """What a plan is measured by, as linear expressions of the columns: for the whole plan, and for each provider.
 
 A measure is an objective, an axis of a trade-off curve, or a limit on one while another is minimised. All are written so that
-less is better.
+less is better. `MEASURES` holds a record of each: whatever is asked of a measure is read there.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from planner.core.units import record
 from planner.data.instance import Instance
@@ -187,6 +188,11 @@ def moves(data: Instance, v: Variables) -> Expression:
     return total(terms + [(1.0, taken) for p, taken in last.items() if p not in ending])
 
 
+def _over_time(data: Instance, v: Variables, of: Callable[[Instance, Variables, int], list[Term]]) -> Expression:
+    """The sum over all periods of what each has, in thousands."""
+    return total((record(c / 1e3), x) for t in data.times for c, x in of(data, v, t))
+
+
 def _hours_missing(data: Instance, v: Variables) -> list[Term]:
     """Unserved compute over all periods [million h100e·h]."""
     return [
@@ -195,22 +201,57 @@ def _hours_missing(data: Instance, v: Variables) -> list[Term]:
     ]
 
 
-MEASURES: dict[str, Callable[[Instance, Variables], Expression]] = {
-    "cost": total_cost,
-    "spend": lambda data, v: over_horizon(data, v, "spend", None),
-    "peak_power": lambda data, v: total([(1.0, v.peak)]),
-    "energy": lambda data, v: total((record(c / 1e3), x) for t in data.times for c, x in energy.load_energy(data, v, t)),
-    "carbon": lambda data, v: total((record(c / 1e3), x) for t in data.times for c, x in energy.emissions(data, v, t)),
-    "unserved": lambda data, v: total(_hours_missing(data, v)),
-    "largest_share": lambda data, v: total([(1.0, v.largest)]),
-    "demand_scale": lambda data, v: total([(-1.0, v.scale)]),
-}
-TIE_BREAKS: dict[str, Callable[[Instance, Variables], Expression]] = {"spread": spread, "moves": moves}
-EXPRESSIONS = MEASURES | TIE_BREAKS
-OBJECTIVE_UNITS = {
-    "cost": ("USD", 1e6), "spend": ("USD", 1e6), "peak_power": ("MW", 1.0), "energy": ("MWh", 1e3), "carbon": ("t", 1e3),
-    "unserved": ("h100e·h", 1e6), "largest_share": ("share", 1.0), "demand_scale": ("scale", 1.0),
+@dataclass(frozen=True)
+class Measure:
+    """What a plan is measured by. One unit of its expression is `size` of its unit; one that is maximised is negated in it."""
+
+    name: str
+    label: str  # in words
+    unit: str
+    size: float
+    column: str  # of the totals, and of tables
+    expression: Callable[[Instance, Variables], Expression]
+    maximised: bool = False
+    objective: bool = True  # [objective] may ask for it
+    axis: bool = True  # `planner frontier` may hold it against another
+    helper: str = ""  # the column that measures it and is no part of a plan
+
+    def __call__(self, data: Instance, v: Variables) -> Expression:
+        return self.expression(data, v)
+
+    @property
+    def sign(self) -> int:
+        """What its expression is to be multiplied by to be told."""
+        return -1 if self.maximised else 1
+
+    @property
+    def best(self) -> str:
+        """Its optimum in words: least cost, largest demand scale."""
+        return f"{'largest' if self.maximised else 'least'} {self.label}"
+
+
+MEASURES: Mapping[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        Measure("cost", "cost", "USD", 1e6, "cost_usd", total_cost),
+        Measure("spend", "spend", "USD", 1e6, "spend_usd", lambda data, v: over_horizon(data, v, "spend", None), objective=False),
+        Measure("peak_power", "peak power", "MW", 1.0, "peak_power_mw", lambda data, v: total([(1.0, v.peak)]), helper="peak"),
+        Measure("energy", "energy", "MWh", 1e3, "energy_mwh", lambda data, v: _over_time(data, v, energy.load_energy)),
+        Measure("carbon", "carbon", "t", 1e3, "carbon_t", lambda data, v: _over_time(data, v, energy.emissions)),
+        Measure("unserved", "unserved demand", "h100e·h", 1e6, "unserved_h100e_h",
+                lambda data, v: total(_hours_missing(data, v))),
+        Measure("largest_share", "largest provider's share", "share", 1.0, "largest_share",
+                lambda data, v: total([(1.0, v.largest)]), objective=False, helper="largest"),
+        Measure("demand_scale", "demand scale", "scale", 1.0, "demand_scale", lambda data, v: total([(-1.0, v.scale)]),
+                maximised=True),
+        Measure("shortfall", "take-or-pay shortfall", "USD", 1e6, "shortfall_usd",
+                lambda data, v: total((1.0, missing) for missing in v.shortfall.values()), objective=False, axis=False),
+    )
 }  # fmt: skip
+
+
+TIE_BREAKS: dict[str, Callable[[Instance, Variables], Expression]] = {"spread": spread, "moves": moves}
+EXPRESSIONS: Mapping[str, Callable[[Instance, Variables], Expression]] = {**MEASURES, **TIE_BREAKS}
 
 
 def objective_unit(data: Instance) -> tuple[str, float]:
@@ -219,6 +260,12 @@ def objective_unit(data: Instance) -> tuple[str, float]:
 
 
 def measure_unit(data: Instance, measure: str) -> tuple[str, float]:
-    """The unit of a measure, and how many of it one unit of its expression is."""
-    unit, size = OBJECTIVE_UNITS[measure]
-    return unit, size / data.scale_unit if measure == "demand_scale" else size
+    """The unit of a measure, and how many of it one unit of its expression is (of one that is maximised: of its negative)."""
+    record = MEASURES[measure]
+    return record.unit, record.size / data.scale_unit if measure == "demand_scale" else record.size
+
+
+def told(data: Instance, value: float, measure: str = "") -> float:
+    """A value of the expression of a measure (of the objective, if none is named) in the unit of the tables."""
+    name = measure or data.objective
+    return MEASURES[name].sign * value * measure_unit(data, name)[1]

@@ -6,13 +6,14 @@ taken from PuLP's own expressions, so what is solved is what was written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pulp
 
-Key = tuple[Any, ...]
+from planner.model.rules import RULES, Key, Rule, decode
+
 Term = tuple[float, Any]  # a coefficient and what it multiplies: a variable, an expression or a number
 SMALLEST, LARGEST = 1e-6, 1e6
 SMALLEST_COST = 1e-9  # a tenth of a cent: below the tolerance of the solver the exact proof still tells costs apart
@@ -72,6 +73,7 @@ class Program:
     senses: list[int] = field(default_factory=list)  # -1 at most, 0 equal, 1 at least
     rhs: list[float] = field(default_factory=list)
     stated: list[float] = field(default_factory=list)  # the bound as the user knows it
+    rules: Mapping[str, Rule] = field(default_factory=lambda: RULES)
     starts: list[int] = field(default_factory=lambda: [0])
     indices: list[int] = field(default_factory=list)
     coefficients: list[float] = field(default_factory=list)
@@ -94,13 +96,14 @@ class Program:
         return made
 
     def add(self, row: Any, rule: str, *key: Any, limit: float | None = None) -> None:
-        """A new row under a rule; a second row of the same key is refused. What solvers cannot keep is noted.
+        """A new row under a rule that has a record; a second row of the same key is refused. What solvers cannot keep is noted.
 
         `limit` is the bound as the user knows it, before constants of the row went to its right side.
         """
         full = (rule, *key)
         if full in self._row_of:
             raise ValueError(f"row {full} was added twice")
+        decode(full, self.rules)
         terms = [(self._column_of[variable.name], float(c)) for variable, c in row.items() if c]
         self.outside += [Outside(full, self.columns[j], c) for j, c in terms if not SMALLEST <= abs(c) <= LARGEST]
         self._row_of[full] = len(self.rows)

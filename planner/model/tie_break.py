@@ -15,7 +15,7 @@ from typing import Any
 from planner.data.instance import Instance
 from planner.model.formulation import Model
 from planner.model.measures import EXPRESSIONS
-from planner.model.program import Key
+from planner.model.rules import Key
 
 ORDER = "order"  # the name of the last goal
 STEPS = 10**9  # weights have nine decimals: few enough for short fractions, enough to be all different

@@ -38,10 +38,6 @@ ROUNDED = Fraction(1, 10**8)  # the same for what is added up from tables, whose
 AGAIN = 100  # most pivots when a basis is proved again: it was mended before it was written, so that it needs none
 DIGITS = f"[0-9]{{1,{LONGEST // 3}}}"
 WRITTEN = re.compile(f"-?{DIGITS}/{DIGITS}")  # a multiplier: no exponent, no more digits than ours
-TOTALS = {
-    "cost": "cost_usd", "peak_power": "peak_power_mw", "energy": "energy_mwh", "carbon": "carbon_t",
-    "unserved": "unserved_h100e_h", "demand_scale": "demand_scale",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,10 +77,9 @@ def data(claim: Claim, model: Model) -> dict[str, Any]:
 
 def _unit(model: Model) -> Fraction:
     """How many of the unit of the tables one unit of the programme's objective is."""
-    from planner.model.measures import objective_unit
+    from planner.model.measures import told
 
-    size = Fraction(f"{objective_unit(model.instance)[1]:.15g}")
-    return -size if model.instance.objective == "demand_scale" else size
+    return Fraction(f"{told(model.instance, 1.0):.15g}")
 
 
 # --- after a solve ----------------------------------------------------------------------------------------------------
@@ -308,10 +303,12 @@ def _again(
     certificate = certify(record, proposal["basis"], AGAIN)
     if certificate.objective is None:
         return Claim(False, False, None, f"not proved: {certificate.what}", certificate.pivots)
+    from planner.model.measures import MEASURES
+
     unit, own = _unit(model), proposal["kind"] == "optimum" and not any(model.program.integer)
     stated = (
         ("plan.json", objective_told(manifest), _tolerance(model)),
-        ("the tables", totals.get(TOTALS.get(model.instance.objective, "")), ROUNDED),
+        ("the tables", totals.get(MEASURES[model.instance.objective].column), ROUNDED),
     )
     claims = []
     for where, told, tolerance in stated:

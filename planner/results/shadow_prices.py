@@ -9,68 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from planner.core.table import MILLION, Row, Table, make
-from planner.data.instance import Instance
+from planner.model import naming, rules
 from planner.model.formulation import Model
 from planner.model.measures import objective_unit
+from planner.model.program import Program
+from planner.model.rules import RULES, decode
 from planner.results.plan import Plan
 from planner.results.tables import ProviderSums, provider_sums
+from planner.solver.ranging import written_twice
 
 Sides = tuple[float | None, float | None]  # change of the objective per unit more of a right side, and per unit less
 KINK = 1e-9  # relative difference of two prices from which they are two
-# what a source generates or sells in a slice passes on what its capacity is worth: priced there, not row by row
-PASS_ON = ("generation", "purchase")
 TIGHT = 1e-6  # relative slack below which a limit binds
-
-
-@dataclass(frozen=True)
-class Family:
-    """How rows of a rule are shown: unit and its size in canonical units; the role of the subject."""
-
-    unit: str
-    scale: float = 1.0
-
-
-FAMILIES = {
-    "demand": Family("h100e"),
-    "site_power": Family("MW"),
-    "site_power_slice": Family("MW"),
-    "grid_connection": Family("MW"),
-    "generation": Family("MW"),
-    "purchase": Family("MW"),
-    "max_build": Family("MW"),
-    "build_rate": Family("MW"),
-    "fleet_power": Family("MW"),
-    "provider_power": Family("MW"),
-    "country_power": Family("MW"),
-    "national_share": Family("MW"),
-    "grid_headroom": Family("MW"),
-    "contract_max_power": Family("MW"),
-    "contract_min_power": Family("MW"),
-    "supply": Family("rack"),
-    "supply_total": Family("MW"),
-    "offer_max": Family("gpu"),
-    "export_blocked": Family("rack"),
-    "export_cap": Family("million TPP"),
-    "export_max_share": Family("million TPP"),
-    "export_min_share": Family("million TPP"),
-    "licence": Family("gpu"),
-    "licence_need": Family("gpu"),
-    "budget": Family("USD", MILLION),
-    "take_or_pay": Family("USD", MILLION),
-    "provider_share_max": Family("share"),
-    "provider_share_min": Family("share"),
-    "resilience": Family("h100e"),
-    "carbon": Family("t"),
-}
-
-SLICED = ("fleet_power", "provider_power", "country_power", "national_share", "grid_headroom", "contract_max_power",
-          "contract_min_power", "site_power_slice", "grid_connection", "generation", "purchase")  # fmt: skip
-
-
-POWER_OF_SITE = {"site_power": 0, "site_power_slice": 0, "grid_connection": 0, "standby_power": 1}  # where the site's id stands
 
 
 @dataclass(frozen=True)
@@ -98,7 +50,7 @@ class Limit:
     @property
     def number(self) -> tuple[str, str]:
         """The rule and the subject under which somebody set it."""
-        return "site_power" if self.rule in POWER_OF_SITE else self.rule, self.subject
+        return RULES[self.rule].number, self.subject
 
     @property
     def when(self) -> str:
@@ -120,34 +72,32 @@ def limits(model: Model, plan: Plan, sides: Mapping[int, Sides] | None = None) -
     program, data = model.program, model.instance
     money, _ = objective_unit(data)
     sums = provider_sums(plan) if data.shares else {}
-    for i, (rule, *key) in enumerate(program.rows):
-        family = FAMILIES.get(rule)
-        if family is None:
+    for i, key in enumerate(program.rows):
+        if not RULES[key[0]].shown:
             continue
+        row = decode(key)
+        rule, (unit, scale) = row.rule, naming.unit(data, row)
         bound = program.stated[i]
-        value = plan.activity[i] + bound - program.rhs[i] + _excess(plan, rule, key)
+        value = plan.activity[i] + bound - program.rhs[i] + plan.excess.get(row.bound, 0.0)
         worth, less = worths(model, i, plan.duals[i] if plan.duals else None, sides)
-        value, bound = value * family.scale, bound * family.scale
-        subject, period = row_name(model, rule, key)
-        unit = family.unit
-        if rule.startswith("provider_share"):
-            value, whole = _as_share(sums, key)
+        value, bound = value * scale, bound * scale
+        if rule.share:
+            value, whole = _as_share(sums, row)
             worth, less = (None if x is None else x * whole for x in (worth, less))
-        if rule in ("export_cap", "export_max_share", "export_min_share") and _in_gpu(model, subject):
-            unit = "gpu"
         slack = (bound - value) if program.senses[i] < 0 else (value - bound)
-        if rule == "demand":
-            value = bound = data.slot_demand[key[0]][key[1]][key[2]] * plan.scale
+        if rule.kind == "need" and program.senses[i] == 0:
+            value = bound = naming.needed(data, row) * plan.scale
             slack = 0.0
         binding = slack <= TIGHT * max(1.0, abs(bound)) and program.senses[i] != 0
-        sided = sides is not None and rule not in PASS_ON
-        yield Limit(i, rule, subject, period, value, bound, unit, slack, binding, worth, f"{money}/{unit}", less, sided)
+        sided = sides is not None and not rule.by_slice
+        told = naming.subject(data, row), naming.when(data, row)
+        yield Limit(i, rule.name, *told, value, bound, unit, slack, binding, worth, f"{money}/{unit}", less, sided)
 
 
 def priced(model: Model, tight: Sequence[int]) -> list[int]:
     """Of the rows without room, those whose prices are shown."""
     rows = model.program.rows
-    return [i for i in tight if rows[i][0] in FAMILIES and rows[i][0] not in PASS_ON]
+    return [i for i in tight if RULES[rows[i][0]].shown and not RULES[rows[i][0]].by_slice]
 
 
 def worths(model: Model, row: int, dual: float | None, sides: Mapping[int, Sides] | None) -> tuple[float | None, float | None]:
@@ -157,7 +107,7 @@ def worths(model: Model, row: int, dual: float | None, sides: Mapping[int, Sides
     """
     if sides is None:
         return (None if dual is None else worth_of(model, row, dual)), None
-    if model.program.rows[row][0] in PASS_ON:
+    if RULES[model.program.rows[row][0]].by_slice:
         return None, None
     more, less = sides.get(row, (0.0, 0.0))
     size = worth_of(model, row, 1.0 if model.program.senses[row] >= 0 else -1.0)
@@ -169,52 +119,13 @@ def worths(model: Model, row: int, dual: float | None, sides: Mapping[int, Sides
 
 def worth_of(model: Model, row: int, dual: float) -> float:
     """The shadow price that a dual is, in units of the objective per unit of the rule (of a share: of its row)."""
-    size = objective_unit(model.instance)[1] / FAMILIES[model.program.rows[row][0]].scale
+    size = objective_unit(model.instance)[1] / RULES[model.program.rows[row][0]].scale
     return (dual if model.program.senses[row] >= 0 else -dual) * size
 
 
-def _excess(plan: Plan, rule: str, key: list[Any]) -> float:
-    """What was taken beyond a soft limit and paid for: part of the value, though not of the row."""
-    return plan.excess.get((rule, *key[:2]), plan.excess.get((rule, *key[:1]), 0.0))
-
-
-def _in_gpu(model: Model, subject: str) -> bool:
-    rules = {rule.subject: rule for rule in model.instance.export_limits}
-    found = rules.get(subject)
-    return (
-        found is not None
-        and not found.share
-        and any(g.gpus == w for i, w, _ in found.counted for g in model.instance.groups if g.index == i)
-    )
-
-
-def row_name(model: Model, rule: str, key: list[object]) -> tuple[str, str]:
-    """(subject, period) of a row from its key."""
-    data = model.instance
-    if rule == "demand":
-        return data.workloads[int(str(key[0]))], _when(data, key[1], key[2], data.slots[int(str(key[0]))])
-    if rule == "resilience":
-        return f"{key[0]} {data.workloads[int(str(key[1]))]}", _when(data, key[2], key[3], data.slots[int(str(key[1]))])
-    if rule in SLICED:
-        return str(key[0]), _when(data, key[1], key[2], tuple((i,) for i in range(len(data.slices.ids))))
-    if rule in ("budget", "carbon"):
-        return ("total" if key[0] == "total" else rule), str(key[0])
-    if rule in ("licence", "max_build"):
-        return str(key[0]), ""
-    if rule == "take_or_pay":
-        return str(key[0]), str(key[1])
-    return " ".join(str(part) for part in key[:-1]), data.periods[int(str(key[-1]))].label
-
-
-def _when(data: Instance, t: object, slot: object, slots: Sequence[tuple[int, ...]]) -> str:
-    """A period, and the slice where there are several (of a group of slices the first names it)."""
-    label = data.periods[int(str(t))].label
-    return label if len(slots) == 1 else f"{label} {data.slices.ids[slots[int(str(slot))][0]]}"
-
-
-def _as_share(sums: Mapping[tuple[int, str], ProviderSums], key: list[Any]) -> tuple[float, float]:
+def _as_share(sums: Mapping[tuple[int, str], ProviderSums], row: rules.Row) -> tuple[float, float]:
     """A share row (mine − share · all) as a share: what it is, and how much of the row one whole share is."""
-    provider, of, t = key
+    provider, of, t = row["provider"], row["of"], row["period"]
     whole = sum(getattr(s, of) for (i, _), s in sums.items() if i == t)
     mine = getattr(sums[t, provider], of) if (t, provider) in sums else 0.0
     in_rows = whole / MILLION if of == "spend" else whole
@@ -232,43 +143,71 @@ def _cells(x: Limit) -> Row:
     return (x.rule, x.subject, x.period, x.value, x.limit, x.unit, x.slack, binding, x.worth, x.worth_less, x.worth_unit)
 
 
+Number = tuple[str, str]  # the rule and the subject under which somebody set a limit
+
+
 @dataclass(frozen=True)
-class Hardest:
-    """A limit over all its periods: what one more unit in every one of them is worth, and what the limit costs in all."""
+class Bearing:
+    """A limit that binds and has a price, over the periods in which it does: rows in order of time.
 
-    rule: str
-    subject: str
-    first: str
-    last: str
-    unit: str
-    worth: float
-    weight: float
+    `numbers`: the rule and subject under which it was set; several where they say the same (in proportion), so that more of one
+    alone saves nothing and the price is that of all of them together.
+    """
+
+    numbers: tuple[Number, ...]
+    rows: tuple[Limit, ...]
+
+    @property
+    def per_cent(self) -> float:
+        """What one per cent more room in all its periods saves at the margin: shadow price × limit / 100.
+
+        By this limits are ranked, here and in `planner explain`: it needs no common unit and no step.
+        """
+        return sum((x.worth or 0.0) * abs(x.limit) for x in self.rows) / 100
+
+    @property
+    def worth(self) -> float:
+        """What one more unit in every one of its periods saves at the margin."""
+        return sum(x.worth or 0.0 for x in self.rows)
 
 
-# demand is no limit; bans have no room to give; power sources only pass on what their capacity or max_build is worth
-NOT_MOVED = ("demand", "resilience", "take_or_pay", "export_blocked", "licence_need", "generation", "purchase")
-
-
-def bearing(found: Iterable[Limit]) -> dict[tuple[str, str], list[Limit]]:
-    """The limits that bind and have a price, by rule and subject, dearest first: shadow price times limit over all periods.
+def bearing(program: Program, found: Iterable[Limit]) -> list[Bearing]:
+    """The limits that bind and have a price, the dearest first: what one per cent more of each saves at the margin.
 
     The power of a site stands in rows of several rules and is one limit.
     """
-    groups: dict[tuple[str, str], list[Limit]] = {}
-    for x in found:
-        if x.binding and ((x.worth or 0.0) > 0 or (x.worth_less or 0.0) > 0) and x.rule not in NOT_MOVED:
-            groups.setdefault(x.number, []).append(x)
-    groups = {key: sorted(rows, key=lambda x: x.when) for key, rows in groups.items()}
-    return dict(sorted(groups.items(), key=lambda group: (-_weight(group[1]), group[0])))
+    met = [x for x in found if x.binding and RULES[x.rule].moves]
+    same = said_alike(program, met)
+    groups: dict[tuple[Number, ...], list[Limit]] = {}
+    for x in met:
+        if x.worth and x.worth > 0:
+            groups.setdefault(same.get(x.row, (x.number,)), []).append(x)
+    made = [Bearing(numbers, tuple(sorted(rows, key=lambda x: x.when))) for numbers, rows in groups.items()]
+    return sorted(made, key=lambda b: (-b.per_cent, -b.worth, b.numbers))
 
 
-def _weight(rows: Iterable[Limit]) -> float:
-    return sum((x.worth or 0.0) * max(abs(x.limit), 1.0) for x in rows)
+def said_alike(program: Program, met: Sequence[Limit]) -> dict[int, tuple[Number, ...]]:
+    """Rows of limits that are met and say the same as rows of other limits: the numbers behind all of them, by row."""
+    at = {x.row: x for x in met}
+    found: dict[int, tuple[Number, ...]] = {}
+    for rows in written_twice(program, list(at)):
+        numbers = tuple(sorted({at[i].number for i in rows}))
+        if len(numbers) > 1:
+            found |= dict.fromkeys(rows, numbers)
+    return found
 
 
-def hardest(found: Iterable[Limit], most: int = 3) -> list[Hardest]:
-    """The limits that cost most."""
-    return [
-        Hardest(rule, subject, rows[0].period, rows[-1].period, rows[0].unit, sum(x.worth or 0.0 for x in rows), _weight(rows))
-        for (rule, subject), rows in list(bearing(found).items())[:most]
-    ]
+def met_for_nothing(program: Program, found: Sequence[Limit]) -> list[Bearing]:
+    """The limits that are met though a little more of them saves nothing, in the order of the formulation."""
+    priced = {number for b in bearing(program, found) for number in b.numbers}
+    met = [x for x in found if x.binding and RULES[x.rule].moves and x.number not in priced]
+    same = said_alike(program, met)
+    groups: dict[tuple[Number, ...], list[Limit]] = {}
+    for x in met:
+        groups.setdefault(same.get(x.row, (x.number,)), []).append(x)
+    return [Bearing(numbers, tuple(sorted(rows, key=lambda x: x.when))) for numbers, rows in groups.items()]
+
+
+def survival(found: Iterable[Limit]) -> list[Limit]:
+    """What has to survive a loss, where surviving it costs something: no number that is moved, and a limit all the same."""
+    return [x for x in found if RULES[x.rule].kind == "need" and RULES[x.rule].floor and x.binding and (x.worth or 0.0) > 0]

@@ -18,16 +18,6 @@ from planner.core.table import Table
 from planner.results.folder import read_tables
 from planner.results.power import energy_by_source, standing_by_source
 
-UNITS = {
-    "cost_usd": "USD",
-    "spend_usd": "USD",
-    "shortfall_usd": "USD",
-    "peak_power_mw": "MW",
-    "energy_mwh": "MWh",
-    "carbon_t": "t",
-    "unserved_h100e_h": "h100e·h",
-}
-
 
 @dataclass(frozen=True)
 class Compared:

@@ -270,10 +270,9 @@ def span(inputs: Inputs) -> list[str]:
 
 
 def _objective_value(result: Result) -> float | None:
-    from planner.model.measures import objective_unit
+    from planner.model.measures import told
 
-    value = result.solution.objective * objective_unit(result.model.instance)[1]
-    return -value if result.model.instance.objective == "demand_scale" else value
+    return told(result.model.instance, result.solution.objective)
 
 
 def scenario_reference(inputs: Inputs, folder: Path) -> str:

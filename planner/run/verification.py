@@ -105,8 +105,8 @@ def _unlike(inputs: Inputs, tables: Mapping[str, list[dict[str, str]]], foreign:
 def _untrue(manifest: Mapping[str, Any], inputs: Inputs, tables: Mapping[str, object], found: Audit, own: bool) -> Iterator[str]:
     """What plan.json says that the inputs and tables do not, beside what the audit judges; `own`: inputs found by themselves."""
     from planner.audit.evidence import Judge
-    from planner.audit.totals import TOTAL_UNITS
-    from planner.proof.certificate import TOTALS, objective_told
+    from planner.audit.totals import OBJECTIVES, TOTAL_UNITS
+    from planner.proof.certificate import objective_told
 
     status, told = manifest.get("status"), manifest.get("objective")
     objective: dict[str, Any] = told if isinstance(told, dict) else {}
@@ -126,7 +126,7 @@ def _untrue(manifest: Mapping[str, Any], inputs: Inputs, tables: Mapping[str, ob
         return
     if odd := sorted(found.totals.keys() ^ manifest["totals"].keys()):
         yield f"the totals are not those of a plan: {', '.join(odd)}"
-    key, value = TOTALS[inputs.scenario.objective.name], objective_told(manifest)
+    key, value = OBJECTIVES[inputs.scenario.objective.name], objective_told(manifest)
     total = found.totals.get(key, float("nan"))
     if value is None or not Judge(1e-6).equal("totals", key, "", value, total, TOTAL_UNITS[key]).ok:
         yield f"the objective is {value}, the tables come to {total:.15g}"
@@ -134,23 +134,27 @@ def _untrue(manifest: Mapping[str, Any], inputs: Inputs, tables: Mapping[str, ob
 
 def _mispriced(model: Model, claim: Claim, rows: Sequence[Mapping[str, str]]) -> list[str]:
     """What constraints.csv says of shadow prices that the exact prices do not; of shares, whose unit the plan makes, nothing."""
-    from planner.results.shadow_prices import FAMILIES, row_name, worths
+    from planner.model.naming import subject, when
+    from planner.model.rules import decode
+    from planner.results.shadow_prices import worths
 
     if not claim.values:
         return []
     told = iter(rows)
-    for i, (rule, *key) in enumerate(model.program.rows):
-        row = next(told, {}) if rule in FAMILIES else None
+    for i, key in enumerate(model.program.rows):
+        of = decode(key)
+        row = next(told, {}) if of.rule.shown else None
         if row is None:
             continue
-        if (row.get("constraint"), row.get("subject"), row.get("period")) != (rule, *row_name(model, rule, key)):
+        names = (of.rule.name, subject(model.instance, of), when(model.instance, of))
+        if (row.get("constraint"), row.get("subject"), row.get("period")) != names:
             return ["constraints.csv: its rows are not those of the model"]
         due = worths(model, i, None, claim.sides)
         for column, worth in zip(("shadow_price", "shadow_price_less"), due, strict=True):
-            if not rule.startswith("provider_share") and not _near(row.get(column, ""), worth):
-                subject = " ".join(row_name(model, rule, key))
+            if not of.rule.share and not _near(row.get(column, ""), worth):
                 exactly = "none" if worth is None else f"{worth:.12g}"
-                return [f"constraints.csv: the {column} of {rule} {subject} is {row.get(column)}, exactly {exactly}"]
+                said = f"constraints.csv: the {column} of {' '.join(names)} is {row.get(column)}"
+                return [f"{said}, exactly {exactly}"]
     return ["constraints.csv: it has rows that the model has not"] if next(told, None) is not None else []
 
 

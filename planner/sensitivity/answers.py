@@ -9,7 +9,7 @@ from typing import Any
 from planner.core.table import Table, make
 from planner.run.pipeline import Result
 from planner.sensitivity import entry_prices, outages, rule_costs
-from planner.sensitivity.binding import Explanation, explain
+from planner.sensitivity.binding import Binding, Explanation, explain
 from planner.sensitivity.entry_prices import Entry
 from planner.sensitivity.outages import Report
 from planner.sensitivity.rule_costs import Cost
@@ -87,13 +87,20 @@ def _told(result: Result, cell: Cell) -> float:
 
 def _binding(found: Explanation) -> Table:
     """binding.csv: the limits that were moved, and what came of it; worth in the unit of the objective."""
-    columns = "constraint subject first last periods limit unit step saves less_costs more_at_margin less_at_margin holds"
+    columns = "constraint subject first last periods limit unit one_per_cent_saves step saves less_costs more_at_margin"
     rows = (
-        (x.rule, x.subject, x.first, x.last, x.periods, x.limit, x.unit, x.step, x.saves, x.loses, x.more, x.less,
-         None if x.holds == float("inf") else x.holds, found.unit)
+        (x.rule, x.subject, x.first, x.last, x.periods, x.limit, x.unit, x.per_cent, x.step, x.saves, x.loses, x.more, x.less,
+         None if x.holds == float("inf") else x.holds, found.unit, "; ".join(x.twice), *_write(x))
         for x in found.found
     )  # fmt: skip
-    return make("binding", f"{columns} worth_unit", rows)
+    return make("binding", f"{columns} less_at_margin holds worth_unit together_with number write instead_of place", rows)
+
+
+def _write(x: Binding) -> tuple[str, str, str, str]:
+    """(number, what to write, instead of what, where) of a limit that is written as one number or more."""
+    told = [(w.number.what, w.more, f"{w.number.value} {w.number.unit}".rstrip(), w.number.place) for w in x.written]
+    what, more, now, place = ("; ".join(cells) for cells in zip(*told, strict=True)) if told else ("", "", "", "")
+    return what, more, now, place
 
 
 def _traces(found: Sequence[Trace]) -> Table:

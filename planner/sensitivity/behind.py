@@ -7,24 +7,23 @@ A number is known by its name in sources.csv, where one `*` stands for what may 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 from planner.core.calendar import ONE_DAY, Period
 from planner.data.instance import Instance
 from planner.inputs.assembly import Inputs
 from planner.inputs.provenance import sources
-from planner.model.program import Key, Program
+from planner.model.naming import resting_on
+from planner.model.program import Program
+from planner.model.rules import Key, Row, decode
 
 STEADY = re.compile(r"^accelerator\.(?!.*[.*]throughput_)|^offer\..*[.*]max$")  # one number, however many dated rows repeat it
 PRICE = re.compile(r"^limits\.(?!.*points\.\d+\.at$).*\.at$")  # of a soft limit: another number than the limit itself
 DATED = re.compile(r"\.(\d{4}-\d{2}-\d{2})(?:\.|$)")
-RATED = (  # rules whose terms are ρ · K · racks
-    "site_power", "site_power_slice", "fleet_power", "provider_power", "country_power", "national_share", "grid_headroom",
-    "contract_max_power", "contract_min_power", "build_rate", "standby_power", "peak",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,87 +134,14 @@ def shares(found: Sequence[Written], period: Period | None) -> list[float]:
     return [amount / whole for amount in amounts] if whole else [1 / len(found)] * len(found)
 
 
-def period_of(data: Instance, row: Key) -> Period | None:
-    """The period of a row, where it has one."""
-    rule, *key = row
-    at = {"demand": 1, "resilience": 2, "rescue": 2}.get(str(rule))
-    if at is None and rule in TIMELESS:
-        return None
-    if at is None:
-        at = 1 if rule in SLICED else len(key) - 1
-    return data.periods[int(key[at])]
-
-
-TIMELESS = ("budget", "carbon", "licence", "max_build", "take_or_pay", "allotment", "allotment_share", "largest")
-MONEY = ("budget", "allotment", "allotment_share")
-SLICED = (
-    "fleet_power", "provider_power", "country_power", "national_share", "grid_headroom", "contract_max_power",
-    "contract_min_power", "site_power_slice", "grid_connection", "generation", "purchase", "energy_balance", "charge",
-    "battery_day", "battery_duration", "run", "use", "peak",
-)  # fmt: skip
-
-
-def behind_bound(data: Instance, row: Key) -> Iterator[str]:
-    """Names of the numbers whose product or sum is the right side of a row."""
-    rule, *key = row
-    subject = str(key[0]) if key else ""
-    if rule in ("site_power", "site_power_slice", "grid_connection"):
-        yield from (f"site_power.{subject}.*power", f"site.{subject}.available", f"site.{subject}.delay")
-    elif rule == "standby_power":
-        yield from (f"site_power.{key[1]}.*power", f"site.{key[1]}.available", f"site.{key[1]}.delay")
-    elif rule == "fleet_power":
-        yield "limits.fleet_power"
-    elif rule in ("provider_power", "country_power"):
-        yield f"limits.{rule}.{subject}"
-    elif rule == "national_share":
-        yield from (f"limits.national_share.{subject}", f"country.{subject}.*capacity")
-    elif rule == "grid_headroom":
-        yield f"grid.{subject}.*headroom"
-    elif rule in ("contract_max_power", "contract_min_power"):
-        yield from (f"contract.{name}.{str(rule).removeprefix('contract_')}" for name in subject.split("+"))
-    elif rule == "build_rate":
-        yield f"site.{subject}.build_rate"
-    elif rule in ("supply", "supply_total"):
-        yield f"supply.{subject}.*{'rate' if rule == 'supply' else 'total'}"
-    elif rule == "offer_max":
-        yield f"offer.{subject}.*max"
-    elif rule == "demand":
-        yield f"workload.{data.workloads[int(key[0])]}.demand"
-    elif rule == "resilience":
-        name = data.workloads[int(key[1])]
-        yield from (f"workload.{name}.demand", f"workload.{name}.critical")
-    elif rule == "budget":
-        yield "limits.budget_total" if subject == "total" else f"limits.budget.{subject}"
-    elif rule == "carbon":
-        yield f"limits.carbon.{subject}"
-    elif rule in ("provider_share_max", "provider_share_min"):
-        yield "limits.provider_share"
-    elif rule in ("export_cap", "export_max_share", "export_min_share"):
-        yield f"export_rule.{subject.split(' ')[0]}.amount"
-    elif rule == "licence":
-        yield f"licence.{subject}.quantity"
-    elif rule == "take_or_pay":
-        yield from (f"contract.{subject}.value", f"contract.{subject}.take_or_pay")
-    elif rule == "max_build":
-        yield f"power_source.{subject}.max_build"
-    elif rule in ("generation", "purchase", "charge"):
-        yield f"power_source.{subject}.capacity"
-    elif rule in ("online", "stock"):  # what already runs stands on the right
-        position = data.positions[int(key[0])]
-        yield f"fleet.{position.site.id}.{position.offer.id}.*racks"
-
-
-HOLDING = ("online", "offer_max", "budget", "allotment", "allotment_share", "standby")  # rules whose rows have racks held
-
-
 def bound_parts(inputs: Inputs, data: Instance, program: Program, i: int, worth: float) -> Iterator[tuple[str, float]]:
     """(number, worth × its part of a right side): the bound as stated, and the racks that already run.
 
     A delay moves power in time: nothing is proportional to it.
     """
-    row = program.rows[i]
+    row = decode(program.rows[i])
     there = 0.0
-    if row[0] in HOLDING:
+    if row.rule.counts_fleet:
         for j in range(program.starts[i], program.starts[i + 1]):
             kind, *key = program.columns[program.indices[j]]
             fleet = data.positions[int(str(key[0]))].fleet[int(str(key[1]))] if kind == "taken" else 0.0
@@ -225,11 +151,12 @@ def bound_parts(inputs: Inputs, data: Instance, program: Program, i: int, worth:
                 yield fleet_number(data, int(str(key[0]))), worth * part
                 terms = behind_term(inputs, data, row, program.columns[program.indices[j]])
                 yield from ((name, worth * part * share) for name, share in terms)
-    if row[0] in ("online", "standby"):  # where nothing may be added the racks of the fleet are all that is held
-        p = int(str(row[1 if row[0] == "online" else 2]))
-        yield fleet_number(data, p), worth * (program.rhs[i] - there)
+    if row.rule.counts_fleet and "position" in row.parts:  # where nothing may be added the fleet is all that is held
+        yield fleet_number(data, row["position"]), worth * (program.rhs[i] - there)
         return
-    yield from ((name, worth * program.stated[i]) for name in behind_bound(data, row) if not name.endswith(".delay"))
+    if row.rule.share:  # a coefficient, and no part of the right side
+        return
+    yield from ((name, worth * program.stated[i]) for name in resting_on(data, row) if not name.endswith(".delay"))
 
 
 def fleet_number(data: Instance, p: int) -> str:
@@ -238,36 +165,52 @@ def fleet_number(data: Instance, p: int) -> str:
     return f"fleet.{position.site.id}.{position.offer.id}.*racks"
 
 
-def behind_term(inputs: Inputs, data: Instance, row: Key, column: Key) -> Iterator[tuple[str, float]]:
+Terms = Callable[[Inputs, Instance, str, Sequence[Any]], Iterable[str]]  # numbers behind a coefficient, by kind and key of column
+
+
+def _compute(inputs: Inputs, data: Instance, kind: str, key: Sequence[Any]) -> Iterable[str]:
+    w, k = (key[0], key[1]) if kind == "use" else (key[1], key[2])
+    return throughput_numbers(inputs, w, data.classes[k].accelerator)
+
+
+def _carbon(inputs: Inputs, data: Instance, kind: str, key: Sequence[Any]) -> Iterable[str]:
+    return (*energy_numbers(data, key[0]), f"grid.{data.positions[key[0]].site.grid}.*carbon")
+
+
+RACKS = ("online", "run", "taken", "added", "shipped", "standby")  # columns of racks
+# what the coefficients of a rule are made of: the columns that have them, and the numbers behind
+TERMS: dict[str, tuple[tuple[str, ...], Terms]] = {
+    "facility power": (RACKS, lambda inputs, data, kind, key: power_numbers(*_where(data, kind, key))),
+    "rack power": (("taken", "added", "shipped"), lambda inputs, data, kind, key: power_numbers(*_where(data, kind, key))[:1]),
+    "compute": (("use", "rescue"), _compute),
+    "gpus": (("taken", "added", "online"), lambda inputs, data, kind, key: (_chips(data.positions[key[0]].accelerator.id),)),
+    "load": (("online", "run"), lambda inputs, data, kind, key: energy_numbers(data, key[0])),
+    "carbon": (("online", "run"), _carbon),
+}
+MONEY = ("spend", "rent")  # kinds of terms of which a number makes up a share: see `money_numbers`
+PAID = ("online", "run", "taken", "added", "first_paid")
+
+
+def behind_term(inputs: Inputs, data: Instance, row: Row, column: Key) -> Iterator[tuple[str, float]]:
     """(number, share): the numbers that a coefficient of a row, or a share of it, is proportional to."""
-    rule = str(row[0])
+    terms = row.rule.terms
     kind, *key = column
-    names: Iterable[str] = ()
-    if rule in RATED and kind in ("online", "run", "taken", "added", "shipped", "standby"):
-        names = power_numbers(*_where(data, kind, key))
-    elif rule == "supply_total" and kind in ("taken", "added", "shipped"):
-        names = power_numbers(*_where(data, kind, key))[:1]  # of the racks alone
-    elif rule in ("demand", "resilience") and kind in ("use", "rescue"):
-        w, k = (int(key[0]), int(key[1])) if kind == "use" else (int(key[1]), int(key[2]))
-        names = throughput_numbers(inputs, w, data.classes[k].accelerator)
-    elif rule in MONEY and kind in ("online", "run", "taken", "added", "first_paid"):
-        yield from money_numbers(data, rule, kind, int(key[0]), int(key[1]))
-    elif rule in ("carbon", "energy_balance") and kind in ("online", "run"):
-        names = energy_numbers(data, int(key[0]))
-        if rule == "carbon":
-            names = (*names, f"grid.{data.positions[int(key[0])].site.grid}.*carbon")
-    elif rule == "offer_max":
-        names = (f"accelerator.{data.positions[int(key[0])].accelerator.id}.*chips_per_rack",)
-    yield from ((name, 1.0) for name in names)
+    if terms in MONEY:
+        if kind in PAID:
+            yield from money_numbers(data, terms == "spend", kind, key[0], key[1])
+        return
+    kinds, numbers = TERMS.get(terms, ((), None))
+    if numbers is not None and kind in kinds:
+        yield from ((name, 1.0) for name in numbers(inputs, data, kind, key))
 
 
-def money_numbers(data: Instance, rule: str, kind: str, p: int, t: int) -> Iterator[tuple[str, float]]:
+def money_numbers(data: Instance, budget: bool, kind: str, p: int, t: int) -> Iterator[tuple[str, float]]:
     """(number, share): what a rack costs in a budget or for a contract is rent, energy and, in a budget, capital."""
     position = data.positions[p]
     whole = {"online": data.online_cost, "run": data.online_cost, "first_paid": data.capital}.get(kind, data.held_cost)[p][t]
     rented = data.rent[p][t] if (kind == "online") == position.on_demand and kind not in ("run", "first_paid") else 0.0
-    capital = data.capital[p][t] if kind in ("taken", "added") and rule == "budget" and not data.cash_price else 0.0
-    if rule != "budget" or data.cash_price:
+    capital = data.capital[p][t] if kind in ("taken", "added") and budget and not data.cash_price else 0.0
+    if not budget or data.cash_price:
         whole -= data.capital[p][t] if kind in ("taken", "added") else 0.0
     if kind == "first_paid":
         yield offer_number(data, p, "capex"), 1.0

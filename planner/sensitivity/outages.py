@@ -24,6 +24,7 @@ from planner.inputs.scenario import Resilience
 from planner.model import formulation
 from planner.model.formulation import Model
 from planner.model.measures import objective_unit
+from planner.model.rules import Row, decode
 from planner.results.plan import DUST, Plan
 from planner.sensitivity.rule_costs import NO_PRICE, measures_of
 from planner.solver.highs import INF, OPTIMAL, Engine
@@ -107,9 +108,9 @@ def price_of_surviving(report: Report, model: Model, start: Any = None) -> Repor
     probe, size = Probe(model, start), objective_unit(model.instance)[1]
     best = probe.minimize()
     rows: dict[str, list[int]] = {"": []}
-    for i, (rule, subject, *_) in enumerate(model.program.rows):
-        if rule == "resilience":
-            rows.setdefault(subject, []).append(i)
+    for i, key in enumerate(model.program.rows):
+        if key[0] == "resilience":
+            rows.setdefault(decode(key)["loss"], []).append(i)
             rows[""].append(i)
     cost = {}
     for subject, mine in rows.items():
@@ -142,7 +143,7 @@ class _Dispatch:
         self.model, self.data = model, model.instance
         self.columns = [j for j, key in enumerate(program.columns) if key[0] in SECOND]
         new = {j: i for i, j in enumerate(self.columns)}
-        self.rows: list[tuple[Any, ...]] = []
+        self.rows: list[Row] = []
         self.terms: list[list[tuple[int, float]]] = []
         self.bounds: list[float] = []  # ≤, but resilience: ≥
         for i, key in enumerate(program.rows):
@@ -150,7 +151,7 @@ class _Dispatch:
                 span = range(program.starts[i], program.starts[i + 1])
                 pairs = [(program.indices[j], program.coefficients[j]) for j in span]
                 fixed = sum(c * values[j] for j, c in pairs if j not in new)
-                self.rows.append(key)
+                self.rows.append(decode(key))
                 self.terms.append([(new[j], c) for j, c in pairs if j in new])
                 self.bounds.append(program.rhs[i] - fixed)
         self.numbers = {loss.subject: n for n, loss in enumerate(self.data.losses)}
@@ -167,19 +168,23 @@ class _Dispatch:
                     found[key] = found.get(key, 0.0) + racks
         return found
 
+    def _loss_in(self, row: Row) -> tuple[int, int]:
+        """(loss, period) of a row of (11d)."""
+        return self.numbers[row["loss"]], row["period"]
+
     def times(self) -> dict[tuple[int, int], float]:
         """How many times the critical shares could be carried, by loss and period."""
         groups: dict[tuple[int, int], int] = {}
-        for key, least in zip(self.rows, self.bounds, strict=True):
-            if key[0] == "resilience" and least > DUST:
-                groups.setdefault((self.numbers[key[1]], key[3]), len(self.columns) + len(groups))
+        for here, least in zip(self.rows, self.bounds, strict=True):
+            if here.rule.kind == "need" and least > DUST:
+                groups.setdefault(self._loss_in(here), len(self.columns) + len(groups))
         if not groups:
             return {}
 
         def row(i: int) -> tuple[list[tuple[int, float]], float]:
-            if self.rows[i][0] != "resilience":
+            if self.rows[i].rule.kind != "need":
                 return self.terms[i], max(0.0, self.bounds[i])
-            column = groups.get((self.numbers[self.rows[i][1]], self.rows[i][3]), -1)
+            column = groups.get(self._loss_in(self.rows[i]), -1)
             if column < 0 or self.bounds[i] <= DUST:
                 return [], 0.0
             return [*((j, -c) for j, c in self.terms[i]), (column, self.bounds[i])], 0.0
@@ -191,20 +196,19 @@ class _Dispatch:
 
     def spare(self, survived: set[tuple[int, int]]) -> dict[tuple[int, int, int], float]:
         """n, w, t: compute of the critical share that comes from racks idle before the loss, as few gpu as can be [h100e]."""
-        idle = {key[1:]: len(self.columns) + n for n, key in enumerate(key for key in self.rows if key[0] == "rescue")}
+        rescues = [(i, tuple(row.parts.values())) for i, row in enumerate(self.rows) if row.rule.name == "rescue"]
+        idle = {key: len(self.columns) + n for n, (_, key) in enumerate(rescues)}
 
         def row(i: int) -> tuple[list[tuple[int, float]], float]:
-            if self.rows[i][0] == "resilience":
-                there = (self.numbers[self.rows[i][1]], self.rows[i][3]) in survived
+            if self.rows[i].rule.kind == "need":
+                there = self._loss_in(self.rows[i]) in survived
                 return [(j, -c) for j, c in self.terms[i]], -self.bounds[i] * (1 - BINDS) if there else 0.0
             return self.terms[i], max(0.0, self.bounds[i])
 
         extra = []
-        for i, row_key in enumerate(self.rows):
-            if row_key[0] == "rescue":
-                works = [(j, c) for j, c in self.terms[i] if c > 0]
-                n, k, t, slice_ = row_key[1:]
-                extra.append(([*works, (idle[n, k, t, slice_], -1.0)], self.work.get((n, k, t, slice_), 0.0)))
+        for i, key in rescues:
+            works = [(j, c) for j, c in self.terms[i] if c > 0]
+            extra.append(([*works, (idle[key], -1.0)], self.work.get(key, 0.0)))
         costs = np.zeros(len(self.columns) + len(idle))
         gpus = [self.data.positions[k.positions[0]].accelerator.chips_per_rack for k in self.data.classes]
         for key, j in idle.items():
@@ -286,7 +290,8 @@ class _Dispatch:
         found: dict[tuple[int, int, int], float] = {}
         for key, dual in zip(self.model.program.rows, plan.duals, strict=False):
             if key[0] == "resilience":
-                at = (self.numbers[key[1]], key[2], key[3])
+                row = decode(key)
+                at = (self.numbers[row["loss"]], row["workload"], row["period"])
                 found[at] = found.get(at, 0.0) + dual * size
         return found
 

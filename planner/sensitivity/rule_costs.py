@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from planner.core.calendar import overlap_days
-from planner.core.format import rule_name
 from planner.core.table import Table, make
 from planner.data import instance
 from planner.data.export_control import QUANTITY_EFFECTS, ExportControl
@@ -23,6 +22,8 @@ from planner.inputs.tables import Site
 from planner.model import formulation
 from planner.model.formulation import Model
 from planner.model.measures import objective_unit
+from planner.model.naming import ids
+from planner.model.rules import RULES, Row, decode, rule_name
 from planner.results.plan import interpret
 from planner.results.tables import mix
 from planner.solver.solve import Solution
@@ -88,8 +89,10 @@ def cost_of_rules(inputs: Inputs, model: Model, start: Any = None) -> list[Cost]
 def rules(inputs: Inputs, model: Model) -> Iterator[Rule]:
     """The rules in force, in the order of the scenario: export control, contracts, shares, limits, resilience."""
     rows: dict[tuple[str, str], list[int]] = {}  # by rule and subject
-    for i, (rule, subject, *_) in enumerate(model.program.rows):
-        rows.setdefault((rule, str(subject)), []).append(i)
+    decoded = [decode(key) for key in model.program.rows]
+    for i, row in enumerate(decoded):
+        if row.rule.gives_way:
+            rows.setdefault((row.rule.name, _known_by(model, row)), []).append(i)
     yield from _export_rules(inputs, rows)
     for contract in inputs.contracts:
         yield from _contract(contract.id, rows)
@@ -100,7 +103,7 @@ def rules(inputs: Inputs, model: Model) -> Iterator[Rule]:
             i
             for side, _ in sides
             for i in rows.get((f"provider_share_{side}", share.provider), ())
-            if model.program.rows[i][2] == share.of and model.program.rows[i][3] in when
+            if decoded[i]["of"] == share.of and decoded[i]["period"] in when
         ]
         words = " and ".join(f"{side} {value:.3g}" for side, value in sides)
         yield Rule("provider_share", f"{share.provider} {share.of}", f"share of {share.of}: {words}", tuple(mine))
@@ -119,13 +122,22 @@ def rules(inputs: Inputs, model: Model) -> Iterator[Rule]:
         yield Rule("resilience", lose, f"any {lose} may be lost", tuple(mine))
 
 
+def _known_by(model: Model, row: Row) -> str:
+    """The id under which a rule is let go: the first part of its key, of an export rule without the country that it counts in."""
+    return ids(model.instance, row)["export_rule"][0] if "export_rule" in row.parts else str(row[row.rule.key[0]])
+
+
 def _export_rules(inputs: Inputs, rows: Mapping[tuple[str, str], Sequence[int]]) -> Iterator[Rule]:
     for active in ExportControl(inputs).rules:
         rule = active.rule
         what = EFFECTS[rule.effect].format(f"class {rule.class_}", rule.destination) + (f" by {rule.party}" if rule.party else "")
         quantity = rule.effect in QUANTITY_EFFECTS
-        mine = [i for (kind, subject), found in rows.items() if quantity and kind.startswith("export_") for i in found
-                if subject.split(" ")[0] == rule.id]  # fmt: skip
+        mine = [
+            i
+            for (kind, name), found in rows.items()
+            if quantity and "export_rule" in RULES[kind].key and name == rule.id
+            for i in found
+        ]
         yield Rule("export_rule", rule.id, what, tuple(mine), columns=not quantity)
 
 

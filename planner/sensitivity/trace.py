@@ -23,7 +23,9 @@ from planner.data.options import Class
 from planner.inputs.assembly import Inputs
 from planner.model import measures
 from planner.model.formulation import Model
+from planner.model.naming import period as period_of
 from planner.model.program import Term, total
+from planner.model.rules import decode
 from planner.model.variables import Expression
 from planner.results.plan import DUST, Plan, interpret
 from planner.results.power import metered_bill
@@ -35,7 +37,6 @@ from planner.sensitivity.behind import (
     energy_numbers,
     fleet_number,
     offer_number,
-    period_of,
     power_numbers,
     shares,
     throughput_numbers,
@@ -188,7 +189,7 @@ def _parts(
     data, program = model.instance, model.program
     worth = _worth(probe.engine, goal)
     for i in np.flatnonzero(np.abs(worth) > 1e-12):
-        row = program.rows[i]
+        row = decode(program.rows[i])
         period = period_of(data, row)
         if program.rhs[i]:
             yield from ((name, period, part) for name, part in bound_parts(inputs, data, program, int(i), float(worth[i])))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from planner.core.format import STEPS, amount, number, rule_name
+from planner.core.format import STEPS, amount, number
+from planner.model.rules import RULES, rule_name
 from planner.terminal.screen import draw, facts, say
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def show_conflict(conflict: Conflict, name: str, out: Console) -> None:
     """Why nothing fits, on one screen."""
     say(f"{name}: infeasible, no plan keeps all limits", out, "bold")
     for s in conflict.short:
-        of = f" of {amount(s.of, s.unit)}" if s.rule == "demand" or s.of else ""
+        of = f" of {amount(s.of, s.unit)}" if s.of else ""
         more = f"; worst {amount(s.worst, s.unit)} in {s.worst_period}; short in {s.periods} periods" if s.periods > 1 else ""
         when = f" in {s.first_period}" if s.first_period else ""
         short = f"{rule_name(s.rule, s.subject)} is short by {amount(s.first, s.unit)}{of}{when}{more}"
@@ -49,16 +50,26 @@ def _show_clash(clash: Clash, title: str, out: Console) -> None:
             say("  " + line, out, indent="    ")
     else:
         say(f"{title}: parts of racks would fit, whole racks do not", out, "bold")
-    members = [x for x in clash.members if x.rule != "demand"]
-    if not members:
-        why = "nothing that may serve it can be online by then (see offers' `from`, available_from, site_power, residency)"
-        say(f"no limit is in its way: {why}", out, indent="    ")
+    for name in clash.structure:
+        say(f"the sum rests on {name}, which is part of the model and no number of the scenario: nothing written moves it", out,
+            indent="    ")  # fmt: skip
+    if all(x.let_go for x in clash.members):
+        say(_unopposed(clash), out, indent="    ")
         return
     say("any one of these less and it fits:", out)
     for x in clash.members[:MEMBERS]:
         say("  " + member(x), out, indent="    ")
     if len(clash.members) > MEMBERS:
         say(f"  and {len(clash.members) - MEMBERS} more (--json)", out)
+
+
+def _unopposed(clash: Clash) -> str:
+    """What stands against a need where no limit does."""
+    if clash.structure:
+        return "no limit that somebody set is in its way: less of what is wanted is the only way out"
+    built = ", ".join(dict.fromkeys(key[0] for key, _ in clash.multipliers if RULES[key[0]].kind == "structure"))
+    why = "nothing that may serve it can be online by then (see offers' `from`, available_from, site_power, residency)"
+    return f"no limit is in its way: {why}" + (f"; rows of {built}" if built else "")
 
 
 def member(x: InConflict) -> str:

@@ -11,14 +11,14 @@ from rich.text import Text
 
 from planner.core.calendar import years_of
 from planner.core.errors import Finding
-from planner.core.format import STEPS, UNIT_OF_ROOM, amount, clip, percents, rule_name
+from planner.core.format import STEPS, UNIT_OF_ROOM, amount, clip, percents
+from planner.model.rules import RULES, rule_name
 from planner.terminal.screen import blocks, cell, draw, facts, say, show_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from planner.core.table import Table
-    from planner.results.shadow_prices import Hardest
     from planner.run.compare import Compared
     from planner.run.pipeline import Result
 
@@ -35,14 +35,12 @@ def show_headline(result: Result, out: Console) -> None:
 
 def show(result: Result, folder: str | None, out: Console) -> None:
     """The answer of `planner solve`."""
-    from planner.results.shadow_prices import hardest
-
     show_headline(result, out)
     out.print()
     _mix_by_year(result, out)
     out.print()
     _energy(result, out)
-    _binding(hardest(list(result.limits)), result, out)
+    _binding(result, out)
     out.print()
     facts([*_unserved(result), *_rests_on(result), _files(result, folder)], out)
 
@@ -83,6 +81,8 @@ PARTS = {"route": "routes", "shortfall": "take-or-pay shortfall", "unserved": "u
 
 
 def _totals(result: Result) -> list[tuple[str, str]]:
+    from planner.model.measures import MEASURES
+
     scenario, totals = result.inputs.scenario, result.totals
     rate = scenario.money.discount_rate
     parts: dict[str, float] = {}
@@ -104,21 +104,20 @@ def _totals(result: Result) -> list[tuple[str, str]]:
     if objective == "demand_scale":
         rows.append(("demand", f"can be scaled by {totals['demand_scale']:.4f} before a limit stops it"))
     elif objective != "cost":
-        rows.append(("least", f"{objective.replace('_', ' ')}, not cost, is minimised; cost breaks ties"))
+        rows.append(("least", f"{MEASURES[objective].label}, not cost, is minimised; cost breaks ties"))
     return rows
 
 
 def _soft(result: Result) -> list[tuple[str, str]]:
     """What was paid for soft limits, and how far each was exceeded at most."""
     from planner.results.plan import DUST
-    from planner.results.shadow_prices import FAMILIES
 
     over: dict[tuple[str, str], float] = {}
     for (rule, subject, *_), amount_over in result.plan.excess.items() if result.plan else ():
         over[str(rule), str(subject)] = max(over.get((str(rule), str(subject)), 0.0), amount_over)
     paid = sum(row[3] for row in result.table("cost").rows if row[2] == "soft")
     found = [
-        f"{rule_name(rule, subject)} by {amount(most * FAMILIES[rule].scale, FAMILIES[rule].unit)}"
+        f"{rule_name(rule, subject)} by {amount(most * RULES[rule].scale, RULES[rule].unit)}"
         for (rule, subject), most in over.items()
         if most > DUST
     ]
@@ -169,24 +168,56 @@ def _mix_by_year(result: Result, out: Console) -> None:
     draw(title, ["provider", *map(str, years), "spend"], rows, out)
 
 
-def _binding(found: Sequence[Hardest], result: Result, out: Console) -> None:
+def _binding(result: Result, out: Console, most: int = 3) -> None:
+    """The limits that bind hardest; where none has a price, those that are met all the same."""
+    from planner.model.measures import objective_unit
+    from planner.results.shadow_prices import bearing
+
     if not result.plan or not result.plan.duals:
         say("no shadow prices (whole racks, stopped early, or a solver that gives none)", out)
         return
+    found = bearing(result.model.program, result.limits)[:most]
     if not found:
-        say("no limit binds", out)
+        say(_no_price(result), out)
         return
-    from planner.model.measures import objective_unit
-
     unit = objective_unit(result.model.instance)[0]
     rows = []
     for limit in found:
-        size, name = UNIT_OF_ROOM.get(limit.unit, (1.0, limit.unit))
-        when = limit.first if limit.first == limit.last else f"{limit.first} to {limit.last}"
+        first, last = limit.rows[0], limit.rows[-1]
+        size, name = UNIT_OF_ROOM.get(first.unit, (1.0, first.unit))
+        when = first.period if first.period == last.period else f"{first.period} to {last.period}"
         when = "" if when == "total" else when
-        rows.append([rule_name(limit.rule, limit.subject), when, name, amount(limit.worth * size, unit)])
-    title = "Limits that bind hardest, and what a little more of them throughout saves, at the margin"
+        rows.append([names_of(limit.numbers), when, name, amount(limit.worth * size, unit)])
+    title = "Limits that bind hardest, by what 1 % more of each saves at the margin; what a unit more throughout saves"
     draw(title, ["limit", "when", "per", "saves"], rows, out, left=3)
+    if any(len(limit.numbers) > 1 for limit in found):
+        say("written twice: more of one of them alone saves nothing, the price is that of all of them together", out)
+
+
+def names_of(numbers: Sequence[tuple[str, str]]) -> str:
+    """A limit in words; where several say the same, all of them."""
+    told = " and ".join(rule_name(*number) for number in numbers)
+    return f"{told} (written twice)" if len(numbers) > 1 else told
+
+
+def _no_price(result: Result) -> str:
+    """What to say where no limit has a price: which are met all the same."""
+    from planner.results.shadow_prices import met_for_nothing, survival
+
+    met = [names_of(b.numbers) for b in met_for_nothing(result.model.program, result.limits)]
+    must = [rule_name(x.rule, x.subject) for x in survival(result.limits)]
+    if must:
+        return f"{_listed(list(dict.fromkeys(must)))} costs something (`planner explain --losses`); no other limit has a price"
+    if met:
+        return (
+            f"no limit has a price: {_listed(met)} {'is' if len(met) == 1 else 'are'} met, and a little more of one saves nothing"
+        )
+    return "no limit binds"
+
+
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    shown = ", ".join(names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _unserved(result: Result) -> list[tuple[str, str]]:
@@ -214,7 +245,7 @@ def _why(result: Result, period: str) -> list[tuple[str, str]]:
     if not result.plan or not result.plan.duals or result.inputs.scenario.objective.name != "cost":
         return []
     binding = [x for x in result.limits if x.period in (period, period[:4], "total") and x.binding and (x.worth or 0.0) > 0]
-    binding = [x for x in binding if x.rule not in ("demand", "resilience", "take_or_pay")]
+    binding = [x for x in binding if RULES[x.rule].kind in ("limit", "law")]
     if not binding:
         return [("because", f"serving it in {period} costs more than the price of leaving it; no limit binds then")]
     ranked = sorted(binding, key=lambda x: (-(x.worth or 0.0) * abs(x.limit), x.rule, x.subject))
@@ -294,13 +325,16 @@ def show_overview(table: Table, out: Console) -> None:
 
 def show_comparison(found: Sequence[Compared], inputs: pd.DataFrame, out: Console) -> None:
     """Totals and mixes side by side, and the first of the inputs that differ."""
-    from planner.run.compare import UNITS, mean_shares
+    from planner.model.measures import MEASURES
+    from planner.run.compare import mean_shares
 
     base, names = found[0], [plan.name for plan in found]
+    totals = {measure.column: measure for measure in MEASURES.values()}
     rows = [["status", *(plan.status for plan in found)]]
     for what in dict.fromkeys(key for plan in found for key in plan.totals):
-        unit = UNITS.get(what, "")
-        cells = [NAMES.get(what, what.replace("_", " "))]
+        total = totals.get(what)
+        unit = total.unit if total is not None and total.unit != "scale" else ""
+        cells = [total.label if total is not None else what]
         for plan in found:
             value, first = plan.totals.get(what), base.totals.get(what)
             text = "-" if value is None else amount(value, unit)
@@ -324,14 +358,3 @@ def show_comparison(found: Sequence[Compared], inputs: pd.DataFrame, out: Consol
             say(f"  {row['what']}: {row['baseline'] or 'absent'} -> {row['value'] or 'absent'}", out, indent="    ")
         if len(mine) > 8:
             say(f"  and {len(mine) - 8} more (-o DIR writes inputs.csv)", out)
-
-
-NAMES = {
-    "cost_usd": "cost",
-    "spend_usd": "spend",
-    "shortfall_usd": "shortfall",
-    "peak_power_mw": "peak power",
-    "energy_mwh": "energy",
-    "carbon_t": "carbon",
-    "unserved_h100e_h": "unserved",
-}

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.core.format import rule_name
+from planner.model import naming
 from planner.model.formulation import Model
 from planner.model.program import Program
-from planner.results.shadow_prices import FAMILIES, row_name
+from planner.model.rules import decode
 
 Vector = NDArray[np.float64]
 UNPRICED = 1e-6  # prices below are the solver's tolerance
@@ -45,10 +45,10 @@ def _binding(model: Model, here: Side, there: Side) -> list[str]:
     """
     program, found = model.program, []
     for i in np.flatnonzero((np.abs(here.prices) > UNPRICED) & (np.abs(there.prices) <= UNPRICED)):
-        rule, *key = program.rows[i]
-        if rule in FAMILIES and program.senses[i] and any(_slack(program, int(i), values) for values in there.plans):
-            subject, period = row_name(model, rule, key)
-            found.append((-abs(here.prices[i]) * max(abs(program.stated[i]), 1.0), _when(rule_name(rule, subject), period)))
+        row = decode(program.rows[i])
+        if row.rule.shown and program.senses[i] and any(_slack(program, int(i), values) for values in there.plans):
+            name, period = row.rule.told(naming.subject(model.instance, row)), naming.when(model.instance, row)
+            found.append((-abs(here.prices[i]) * max(abs(program.stated[i]), 1.0), _when(name, period)))
     return list(dict.fromkeys(name for _, name in sorted(found)))
 
 

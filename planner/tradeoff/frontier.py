@@ -24,7 +24,7 @@ from planner.inputs.assembly import Inputs
 from planner.inputs.scenario import Objective
 from planner.model import formulation, measures
 from planner.model.formulation import Model
-from planner.model.measures import measure_unit
+from planner.model.measures import MEASURES, measure_unit
 from planner.run.audited import by_year, whole
 from planner.solver.warm import Linear, Probe
 from planner.tradeoff.breakpoints import Side, what_binds, what_moves
@@ -32,11 +32,7 @@ from planner.tradeoff.curve import Curve, Piece, Sample
 
 Vector = NDArray[np.float64]
 CLOSE = 1e-9  # relative: two values of y are one, and x is held to its least value with so much room
-COLUMNS = {
-    "cost": "cost_usd", "spend": "spend_usd", "peak_power": "peak_power_mw", "energy": "energy_mwh", "carbon": "carbon_t",
-    "unserved": "unserved_h100e_h", "largest_share": "largest_share", "demand_scale": "demand_scale",
-}  # fmt: skip
-NAMES = {"unserved": "unserved demand", "largest_share": "largest provider's share"}
+COLUMNS = {name: measure.column for name, measure in MEASURES.items() if measure.axis}
 MIX = ("year", "provider", "share_compute", "power_mw", "spend_usd")
 
 
@@ -52,13 +48,13 @@ class Axis:
 
     @property
     def name(self) -> str:
-        return NAMES.get(self.measure, self.measure.replace("_", " "))
+        return MEASURES[self.measure].label
 
     @classmethod
     def of(cls, data: Instance, measure: str) -> Axis:
         unit, size = measure_unit(data, measure)
         weight = (measures.demanded(data) or 1.0) if measure == "largest_share" else 1.0
-        return cls(measure, COLUMNS[measure], unit, weight, (-size if measure == "demand_scale" else size) / weight)
+        return cls(measure, COLUMNS[measure], unit, weight, MEASURES[measure].sign * size / weight)
 
     def told(self, value: float) -> float:
         """A value of the programme in the unit of the axis."""
@@ -190,7 +186,7 @@ class Desk:
         self._of_x, self._of_y = self._measure(x), self._measure(y)
 
     def _measure(self, axis: Axis) -> Linear:
-        return self.probe.linear(measures.MEASURES[axis.measure](self._model.instance, self._model.variables)) * axis.weight
+        return self.probe.linear(MEASURES[axis.measure](self._model.instance, self._model.variables)) * axis.weight
 
     def trace(
         self, points: int, kinks: int, progress: Callable[[int, float], None] | None = None
@@ -295,14 +291,14 @@ class _Report:
     def _kinks(self, pieces: Sequence[Piece[Solved]]) -> dict[float, str]:
         """Places of the ends and of the kinks that are proved, and what starts to bind there."""
         x, y, samples = self.desk.x, self.desk.y, self.curve.samples
-        least = "largest" if x.size < 0 else "least"
+        best_x, best_y = MEASURES[x.measure].best, MEASURES[y.measure].best
         if not pieces:
-            return {samples[0].x: f"{least} {x.name} and {'largest' if y.size < 0 else 'least'} {y.name} in one plan"}
-        found = {samples[0].x: f"{least} {x.name}"}
+            return {samples[0].x: f"{best_x} and {best_y} in one plan"}
+        found = {samples[0].x: best_x}
         for p, q in pairwise(pieces):
             if p.line is not None and q.line is not None:
                 found[q.start.x] = self._turn(p, q, p.line.found, q.line.found)
-        return found | {samples[-1].x: f"{'largest' if y.size < 0 else 'least'} {y.name}"}
+        return found | {samples[-1].x: best_y}
 
     def _turn(self, p: Piece[Solved], q: Piece[Solved], tighter: Solved, looser: Solved) -> str:
         before, here, after = (sample.found.values for sample in (p.start, q.start, q.end))
