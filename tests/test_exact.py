@@ -29,7 +29,8 @@ from planner.proof.exact import Record, bound, certify, check, farkas, make_reco
 from planner.results import plan as room
 from planner.results import shadow_prices as limits
 from planner.results import tables as report
-from planner.results.folder import csv_text, write
+from planner.results.folder import csv_text, json_text, write
+from planner.results.seal import sealed
 from planner.run import pipeline, verification
 from planner.solver import solve
 from tests.command import planner
@@ -497,7 +498,7 @@ def _forged(folder: Path, files: Mapping[str, str], **edits: Callable[[dict[str,
     manifest["tables"] = {name: hashlib.sha256(texts[name].encode()).hexdigest() for name in manifest["tables"]}
     if "plan" in edits:
         edits["plan"](manifest)
-    texts["plan.json"] = json.dumps(manifest)
+    texts["plan.json"] = json_text(sealed(manifest)) + "\n"
     for name, text in texts.items():
         (folder / name).write_text(text, "utf-8", newline="")
     return verification.verify(folder, exact=True)
@@ -544,7 +545,7 @@ def test_a_plan_that_is_not_the_best_is_refused_though_the_audit_passes(tmp_path
         solution.objective = objective
         forged = dataclasses.replace(honest, solution=solution, plan=found, tables=tuple(tables), totals=totals, texts=texts)
         write(tmp_path / "plan", pipeline.files(forged, tmp_path / "plan"))
-        assert verification.verify(tmp_path / "plan").passed == (where == "plan.json")
+        assert not verification.verify(tmp_path / "plan").passed
         verdict = verification.verify(tmp_path / "plan", exact=True)
         assert not verdict.passed
         assert verdict.claim is not None

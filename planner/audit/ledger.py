@@ -282,6 +282,9 @@ def take_or_pay(case: Case, ledger: Ledger) -> Iterator[Check]:
             yield case.judge.equal("take_or_pay", contract, year, row.get("committed_usd"), due, "USD", note="committed")
             yield case.judge.at_least("take_or_pay", contract, year, spent, 0.0, "USD", note="spent")
             yield case.judge.equal("take_or_pay", contract, year, paid, spent + shortfall, "USD", note="paid")
+            hours, each = row.number.get("gpu_hours", 0.0), row.number.get("usd_per_gpu_hour")
+            if each is not None:
+                yield case.judge.equal("take_or_pay", contract, year, each * hours, paid, "USD", paid, "paid per gpu and hour")
             if (contract, year) not in ledger.committed:
                 yield case.judge.at_most("take_or_pay", contract, year, shortfall, 0.0, "USD", note="nothing is due")
     for (contract, year), due in ledger.committed.items():

@@ -167,21 +167,29 @@ def verify(
     exact: Annotated[bool, typer.Option("--exact", help="Prove the optimum again, in fractions and without tolerance.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Recompute a plan without a solver. From its inputs and tables alone."""
+    """Recompute a plan without a solver. From its inputs and tables alone; the optimum is proved again where that is easy."""
     from planner.run import pipeline, verification
 
     verdict = verification.verify(folder, scenario, exact)
     if verdict.foreign:
         what = "are not what the plan was made from; it is judged by them as they are now"
         print(f"note: {scenario} or its data {what}", file=sys.stderr)
+    if verdict.strangers:
+        names = ", ".join(map(verification.plain, verdict.strangers[:5]))
+        more = f" and {len(verdict.strangers) - 5} more" if len(verdict.strangers) > 5 else ""
+        print(f"note: {folder} holds what is no part of the plan and was not judged: {names}{more}", file=sys.stderr)
     if as_json:
-        found = {"passed": verdict.passed, "status": verdict.status, "audit": pipeline.audit_data(verdict.audit)}
+        found = {"passed": verdict.passed, "known": verdict.word if verdict.passed else "failed", "status": verdict.status}
+        of = {"scenario": verdict.scenario, "bundled": verdict.bundled, "set": verdict.overrides, "cost_usd": verdict.cost}
         claim = verdict.claim
         proof = {"certificate": {"proved": claim.proved, "gap": claim.gap, "what": claim.what}} if claim else {}
-        seen = {"changed": verdict.changed, "untrue": verdict.untrue, "same_inputs": not verdict.foreign}
-        print_json(found | seen | proof)
+        seen = {"changed": verdict.changed, "untrue": verdict.untrue, "strangers": verdict.strangers}
+        inputs = {"digest": verdict.digest, "same_inputs": not verdict.foreign}
+        print_json(found | of | inputs | {"audit": pipeline.audit_data(verdict.audit)} | seen | proof)
     elif verdict.passed:
         print(verdict.line)
+        for name, what in verdict.subject:
+            print(f"  {name:9} {what}")
     if not verdict.passed:
         raise VerificationFailed("\n".join([f"{folder}: verification failed", *verdict.faults]))
 

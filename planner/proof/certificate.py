@@ -1,8 +1,9 @@
 """What is proved of an answer, found after every solve and written beside the tables, so that anybody can prove it again.
 
-`certificate.json` holds a proposal only, a basis or the multipliers that refute: whoever reads it proves from the inputs, with no
-solver, that it is what it claims to be. Where a plan has no basis (whole racks, other solvers, a search that was cut off) the
-basis is that of the relaxation, and its optimum is a bound.
+`certificate.json` holds a proposal only, a basis, prices, or the multipliers that refute: whoever reads it proves from the
+inputs, with no solver, that it is what it claims to be. Where a plan has no basis (whole racks, other solvers, a search that was
+cut off) the basis is that of the relaxation, and its optimum is a bound. A plan that is not what the basis stands for is written
+beside it column by column, so that all that was derived from it can be derived again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from planner.core.basis import Basis
 from planner.proof.canonical import Settled, settle
 from planner.proof.decimals import decimal
 from planner.proof.elimination import LONGEST, ZERO, Overlong, Vector, total
-from planner.proof.exact import Certificate, Record, bound, certify, record_of, refutes, short
+from planner.proof.exact import PIVOTS, Certificate, Record, bound, certify, record_of, refutes, short
 from planner.proof.rational import Fraction
 from planner.proof.sides import sides
 
@@ -35,6 +36,7 @@ MOST_ROWS = 200_000  # beyond, the proof would take longer than people wait; the
 AGREES = Fraction(1, 10**9)  # how far a plan may be from the proved optimum to be called optimal, relative
 TIED = Fraction(2, 10**9)  # the same where ties are broken by cost, which may give up 1e-9 of the objective
 ROUNDED = Fraction(1, 10**8)  # the same for what is added up from tables, whose cells have 12 digits
+SLIGHT = 1e-6  # how far above the exact optimum a plan may lie, and say so, that a solver called optimal
 AGAIN = 100  # most pivots when a basis is proved again: it was mended before it was written, so that it needs none
 DIGITS = f"[0-9]{{1,{LONGEST // 3}}}"
 WRITTEN = re.compile(f"-?{DIGITS}/{DIGITS}")  # a multiplier: no exponent, no more digits than ours
@@ -112,8 +114,12 @@ def prove(model: Model, solution: Solution, options: Solve, priced: Priced | Non
         settled = settle(certificate.simplex, _costs(solution.goals)) if certificate.simplex else None
         basis = settled.basis if settled else certificate.basis
         claim = replace(claim, proposal=_proposal(record, model, "optimum", basis), prices=_prices(certificate))
-        return _settled(claim, settled, certificate, priced) if settled else claim
-    return _bounded(record, duals, value, certificate)
+        if not settled or not claim.proved:
+            return claim
+        exact = _judged(certificate, certificate.objective or ZERO, own, _tolerance(model))  # free of the solver's tolerances
+        return _settled(replace(claim, what=exact.what), settled, certificate, priced)
+    claim = _bounded(record, duals, value, certificate)
+    return replace(claim, proposal=_proposal(record, model, "prices") | {"prices": _sparse(duals)}) if claim.stands else claim
 
 
 Priced = Callable[[Sequence[int]], Sequence[int]]  # of the rows without room, those whose prices are wanted
@@ -141,7 +147,26 @@ def _prices(certificate: Certificate) -> tuple[float, ...]:
     return tuple(float(y) for y in certificate.y)
 
 
-def _worth(record: Record, values: list[float]) -> Fraction:
+def _sparse(values: Sequence[float]) -> dict[str, float]:
+    return {str(j): value for j, value in enumerate(values) if value}
+
+
+def witnessed(claim: Claim, model: Model, values: Sequence[float], duals: Sequence[float]) -> Claim:
+    """The claim whose proposal holds the values of a plan that is not what a basis stands for, and its prices if none is exact.
+
+    Values of columns that no table tells (which racks stand by for which loss) could not be found again otherwise.
+    """
+    proposal = claim.proposal or _proposal(record_of(model.program, model.objective), model, "values")
+    prices = {"prices": _sparse(duals)} if duals and not claim.prices else {}
+    return replace(claim, proposal={**proposal, "values": _sparse(values), **prices})
+
+
+def worth(model: Model, values: Sequence[float]) -> float:
+    """The objective that some values of the columns come to, in the unit of the tables."""
+    return float(_worth(record_of(model.program, model.objective), values) * _unit(model))
+
+
+def _worth(record: Record, values: Sequence[float]) -> Fraction:
     return record.constant + total((c, Fraction(x)) for c, x in zip(record.costs, values, strict=True) if c and x)
 
 
@@ -179,9 +204,15 @@ def _bounded(record: Record, duals: list[float], value: Fraction, certificate: C
         return Claim(False, False, None, what, certificate.pivots)
     if lowest is None or lowest > value:
         return Claim(False, False, None, f"not proved: {certificate.what}", certificate.pivots)
+    return _from_prices(value, lowest, certificate.pivots)
+
+
+def _from_prices(value: Fraction, lowest: Fraction, pivots: int) -> Claim:
+    if lowest > value:
+        return Claim(False, False, None, "the plan's objective lies below what any plan can reach", pivots, lowest)
     gap = float((value - lowest) / abs(value)) if value else float(lowest != value)
-    what = f"at most {_percent(gap)} from the best, proved by the prices; the basis was not: {certificate.what}"
-    return Claim(True, False, gap, what, certificate.pivots, lowest)
+    what = f"at most {_percent(gap)} from the best, proved by the prices: no exact basis was found"
+    return Claim(True, False, gap, what, pivots, lowest)
 
 
 def _percent(gap: float) -> str:
@@ -195,7 +226,7 @@ def _floating(model: Model, solution: Solution) -> Claim:
         return Claim(False, False, None, f"more than {MOST_ROWS:,} rows: {solution.solver} says {solution.status}")
     gap, infeasible = duality_gap(model.program, solution.duals, solution.objective)
     what = f"more than {MOST_ROWS:,} rows, so in floating point: dual infeasibility {infeasible:.1e}, relative gap {gap:.1e}"
-    return Claim(False, False, gap, what)
+    return Claim(False, False, None, what)
 
 
 def _nothing_fits(model: Model) -> Claim:
@@ -244,6 +275,14 @@ def _fraction(text: str) -> Fraction:
     return Fraction(int(Decimal(numerator)), int(Decimal(denominator)))
 
 
+def _numbers(sparse: Mapping[str, Any]) -> dict[int, float]:
+    """Finite numbers by index. ValueError if they are none."""
+    found = {int(i): float(value) for i, value in sparse.items() if not isinstance(value, (bool, str))}
+    if len(found) != len(sparse) or not all(i >= 0 and math.isfinite(value) for i, value in found.items()):
+        raise ValueError("no numbers by index")
+    return found
+
+
 def read(text: str) -> dict[str, Any]:
     """certificate.json as it was written; empty if it is none."""
     try:
@@ -254,11 +293,20 @@ def read(text: str) -> dict[str, Any]:
             found["multipliers"] = {int(i): _fraction(y) for i, y in found["multipliers"].items()}
         elif found["kind"] in ("optimum", "bound"):
             found["basis"] = Basis(str(found["columns"]), str(found["rows"]))
-        else:
+        elif found["kind"] not in ("prices", "values"):
             return {}
+        for name in ("prices", "values"):
+            if name in found or name == found["kind"]:
+                found[name] = _numbers(found[name])
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return {}
     return found
+
+
+def size(proposal: Mapping[str, Any]) -> int:
+    """How many rows the proof is of, or how many numbers it holds: what it costs to judge it."""
+    basis = proposal.get("basis")
+    return len(basis.rows) if basis else max((len(proposal.get(name, ())) for name in ("values", "prices")), default=0)
 
 
 # --- any time later ---------------------------------------------------------------------------------------------------
@@ -271,14 +319,19 @@ def prove_again(
     totals: Mapping[str, float],
     priced: Priced | None = None,
 ) -> Claim:
-    """What the proposal proves of a plan folder: its plan.json, and the totals that the audit found in its tables. No solver."""
+    """What the proposal proves of a plan folder: its plan.json, and the totals that the audit found in its tables. No solver.
+
+    `values` of the claim are those of the plan, as the proposal tells them or as its basis stands for them: a proposal too, until
+    the tables that follow from them are those of the folder.
+    """
     if not proposal:
         return Claim(False, False, None, "not proved: certificate.json holds no proof")
     record = record_of(model.program, model.objective)
-    claim = _again(model, record, proposal, manifest, totals, priced)
     if proposal.get("record") != record.sha256():
-        claim = replace(claim, what=f"{claim.what}; the model is not the one that was solved then")
-    return claim
+        model_now = "the model is not the one that was solved then"
+        claim = replace(_again(model, record, proposal, manifest, totals, priced), values=())
+        return replace(claim, what=f"{claim.what}; {model_now}")
+    return _again(model, record, proposal, manifest, totals, priced)
 
 
 def _again(
@@ -289,10 +342,10 @@ def _again(
     totals: Mapping[str, float],
     priced: Priced | None,
 ) -> Claim:
-    status = manifest.get("status")
-    if (proposal["kind"] == "infeasible") != (status == "infeasible"):
-        return Claim(False, False, None, f"not proved: plan.json says {status}, certificate.json says {proposal['kind']}")
-    if status == "infeasible":
+    status, kind = manifest.get("status"), proposal["kind"]
+    if (kind == "infeasible") != (status == "infeasible"):
+        return Claim(False, False, None, f"not proved: plan.json says {status}, certificate.json says {kind}")
+    if kind == "infeasible":
         ray = {i: y for i, y in proposal["multipliers"].items() if 0 <= i < record.rows}
         try:
             return (
@@ -300,44 +353,89 @@ def _again(
             )
         except Overlong:
             return Claim(False, False, None, "not proved: the multipliers are too long")
-    certificate = certify(record, proposal["basis"], AGAIN)
+    told = proposal.get("values")
+    values = () if told is None else tuple(told.get(j, 0.0) for j in range(record.columns))
+    claim = Claim(False, False, None, "not proved: certificate.json holds no proof", values=values)
+    if kind == "values":
+        return claim
+    certificate = _solved(record, proposal)
     if certificate.objective is None:
-        return Claim(False, False, None, f"not proved: {certificate.what}", certificate.pivots)
-    from planner.model.measures import MEASURES
-
-    unit, own = _unit(model), proposal["kind"] == "optimum" and not any(model.program.integer)
-    stated = (
-        ("plan.json", objective_told(manifest), _tolerance(model)),
-        ("the tables", totals.get(MEASURES[model.instance.objective].column), ROUNDED),
-    )
-    claims = []
-    for where, told, tolerance in stated:
-        if told is None:
-            return Claim(False, False, None, f"not proved: there is no objective in {where}", certificate.pivots)
-        claim = _judged(certificate, Fraction(told) / unit, own, tolerance)
-        if not claim.stands or not (claim.proved or _as_claimed(claim, manifest)):
-            what = (
-                f"not proved: the objective of {where} is {told:.15g}, the exact optimum is {short(certificate.objective * unit)}"
-            )
-            return replace(claim, stands=False, what=what)
-        claims.append(claim)
-    least = min(claims, key=lambda claim: claim.proved)
-    if not own or not certificate.proved or certificate.simplex is None:
-        return least
-    least = replace(least, prices=_prices(certificate))
+        return replace(claim, what=f"not proved: {certificate.what}", pivots=certificate.pivots)
+    found = _against(model, certificate, _worth(record, values) if values else None, kind, manifest, totals)
+    if kind != "optimum" or any(model.program.integer) or not certificate.proved:
+        return replace(found, values=claim.values)
+    found = replace(found, prices=_prices(certificate))
+    if claim.values or certificate.simplex is None:
+        return replace(found, values=claim.values)
     from planner.model.tie_break import goals
 
     settled = settle(certificate.simplex, _costs(goals(model)))
-    return _settled(least, settled, certificate, priced) if settled else least
+    return _settled(found, settled, certificate, priced) if settled else found
 
 
-def _as_claimed(claim: Claim, manifest: Mapping[str, Any]) -> bool:
-    """Whether a plan that is not proved the best is as near to it as plan.json says, which must not call it that either."""
+def _solved(record: Record, proposal: Mapping[str, Any]) -> Certificate:
+    """The optimum that a basis stands for, or the bound that prices prove."""
+    if proposal["kind"] != "prices":
+        return certify(record, proposal["basis"], AGAIN)
+    try:
+        lowest = bound(record, [proposal["prices"].get(i, 0.0) for i in range(record.rows)])
+    except Overlong:
+        lowest = None
+    return Certificate(False, "the prices prove no bound", lowest, 0, Basis("", ""))
+
+
+def _against(
+    model: Model,
+    certificate: Certificate,
+    worth_told: Fraction | None,
+    kind: str,
+    manifest: Mapping[str, Any],
+    totals: Mapping[str, float],
+) -> Claim:
+    """What an optimum or a bound says of the objective that plan.json tells, of the one that the tables come to, and of the one
+    that the values of the plan come to, where the proposal tells them."""
+    from planner.model.measures import MEASURES
+
+    own, priced = kind == "optimum" and not any(model.program.integer), kind == "prices"
+    unit, optimum = _unit(model), certificate.objective or ZERO
+    certificate = replace(certificate, pivots=_pivots_told(manifest))
+    stated = (
+        ("plan.json", objective_told(manifest), _tolerance(model)),
+        ("the tables", totals.get(MEASURES[model.instance.objective].column), ROUNDED),
+        ("its values", float(worth_told * unit) if worth_told is not None else None, _tolerance(model)),
+    )
+    claims = []
+    for where, told, tolerance in stated[: 2 if worth_told is None else 3]:
+        if told is None:
+            return Claim(False, False, None, f"not proved: there is no objective in {where}", certificate.pivots)
+        value = worth_told if where == "its values" and worth_told is not None else Fraction(told) / unit
+        claim = _from_prices(value, optimum, certificate.pivots) if priced else _judged(certificate, value, own, tolerance)
+        if not claim.stands or not (claim.proved or _as_claimed(claim, own, manifest)):
+            what = f"not proved: the objective of {where} is {told:.15g}, the exact optimum is {short(optimum * unit)}"
+            return replace(claim, stands=False, what=what)
+        claims.append(claim)
+    return min(reversed(claims), key=lambda claim: claim.proved)  # in the words of the values, which are exact
+
+
+def _pivots_told(manifest: Mapping[str, Any]) -> int:
+    """How many pivots had mended the basis before it was written: nothing but plan.json knows."""
+    stated = manifest.get("certificate")
+    pivots = stated.get("pivots") if isinstance(stated, dict) else 0
+    return pivots if isinstance(pivots, int) and 0 <= pivots <= PIVOTS else 0
+
+
+def _as_claimed(claim: Claim, own: bool, manifest: Mapping[str, Any]) -> bool:
+    """Whether a plan that is not proved the best is as near to it as plan.json says, which must not call it that either.
+
+    Where the exact optimum of the plan's own programme is known, a plan above it is no optimum, whatever else is said of it.
+    """
     stated = manifest.get("certificate")
     if not isinstance(stated, dict) or stated.get("proved") is not False:
         return False
     gap = stated.get("gap")
-    return isinstance(gap, (int, float)) and claim.gap is not None and claim.gap <= gap + float(ROUNDED)
+    if not isinstance(gap, (int, float)) or claim.gap is None or claim.gap > gap + float(ROUNDED):
+        return False
+    return not own or manifest.get("status") != "optimal" or claim.gap <= SLIGHT
 
 
 def objective_told(manifest: Mapping[str, Any]) -> float | None:

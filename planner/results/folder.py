@@ -19,6 +19,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 MANIFEST, CERTIFICATE = "plan.json", "certificate.json"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count in Japanese spreadsheets
 UNITS = ("usd", "mw", "mwh", "t", "h100e", "hour", "hours", "gpus", "racks")  # last words of columns that hold numbers
+MOST_OF_ONE, MOST_OF_ALL = 200_000_000, 500_000_000  # bytes; the tables of 100,000 columns are 20 MB
 LITTER = (".DS_Store", ".~lock.", "Thumbs.db", "desktop.ini")  # what desktops leave in folders
 
 
@@ -250,24 +252,62 @@ def write_file(path: Path, data: str | bytes) -> None:
             fresh.unlink(missing_ok=True)
 
 
-def read_tables(folder: Path) -> tuple[dict[str, Any], dict[str, list[dict[str, str]]], dict[str, bytes]]:
-    """(manifest, rows of every table as text, bytes of every file) of a plan folder. InputFault if it is not one."""
+@dataclass(frozen=True)
+class Stored:
+    """A plan folder as it lies there: plan.json as text and as data, and of the files that it names the bytes and the tables.
+
+    `strangers` are files of the folder that plan.json does not name: no part of the plan.
+    """
+
+    manifest: dict[str, Any]
+    text: str
+    files: dict[str, bytes]
+    tables: dict[str, list[dict[str, str]]]
+    strangers: tuple[str, ...]
+
+
+def read_folder(folder: Path) -> Stored:
+    """What a plan folder holds. InputFault if it is not one, or too large to be one."""
     where = Location(str(folder))
-    _heal(folder.resolve())
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
+    _heal(resolved(folder))
+    if not (folder / MANIFEST).is_file():
         raise InputFault.one("is not a plan folder: it has no plan.json", "give a folder that `planner solve -o` wrote", where)
     try:
-        plan = json.loads(manifest.read_text("utf-8"))
-        found = [*folder.glob("*.csv"), *folder.glob("datapackage.json"), *folder.glob(CERTIFICATE)]
-        raw = {path.name: path.read_bytes() for path in sorted(found) if path.is_file()}  # a pipe would be read for ever
-        texts = {name.removesuffix(".csv"): data.decode("utf-8") for name, data in raw.items() if name.endswith(".csv")}
+        _small_enough(folder, [MANIFEST])
+        text = (folder / MANIFEST).read_bytes().decode("utf-8")
+        plan = json.loads(text)
+        if wrong := _no_plan(plan):
+            raise InputFault.one(f"plan.json holds no plan: {wrong}", "the folder is damaged; solve again", where)
+        present = {path.name for path in folder.iterdir() if not path.name.startswith(LITTER)} - {MANIFEST}
+        named = sorted(name for name in plan["tables"] if name in present and (folder / name).is_file())  # a pipe has no end
+        _small_enough(folder, named)
+        files = {name: (folder / name).read_bytes() for name in named}
+        texts = {name.removesuffix(".csv"): data.decode("utf-8") for name, data in files.items() if name.endswith(".csv")}
         tables = {name: list(csv.DictReader(io.StringIO(text, newline=""))) for name, text in texts.items()}
     except (OSError, ValueError, RecursionError, csv.Error) as error:
         raise InputFault.one(f"cannot be read: {error}", "the folder is damaged; solve again", where) from None
-    if wrong := _no_plan(plan):
-        raise InputFault.one(f"plan.json holds no plan: {wrong}", "the folder is damaged; solve again", where)
-    return plan, tables, raw
+    return Stored(plan, text, files, tables, tuple(sorted(present - {*plan["tables"]})))
+
+
+def resolved(folder: Path) -> Path:
+    """Where a folder really lies. InputFault for links that lead round in a circle."""
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError):
+        what = "is a link that leads round in a circle"
+        raise InputFault.one(what, "give the folder itself, or mend the link", Location(str(folder))) from None
+
+
+def _small_enough(folder: Path, names: Iterable[str]) -> None:
+    """InputFault, naming the file, before anything is read that no plan of ours is as large as."""
+    left = MOST_OF_ALL
+    for name in names:
+        size = (folder / name).stat().st_size
+        left -= size
+        if size > MOST_OF_ONE or left < 0:
+            most = f"at most {MOST_OF_ONE // 10**6} MB of a file and {MOST_OF_ALL // 10**6} MB of a folder are read"
+            what = f"is {size / 1e6:,.0f} MB; {most}"
+            raise InputFault.one(what, "no plan is that large: the folder is damaged; solve again", Location(str(folder / name)))
 
 
 def _no_plan(plan: Any) -> str:
@@ -280,6 +320,8 @@ def _no_plan(plan: Any) -> str:
             return f"`{key}` must be {what} by name"
     if not all(abs(value) <= sys.float_info.max for value in plan["totals"].values()):  # NaN is not either
         return "`totals` must be finite"
+    if any(name in ("", ".", "..", MANIFEST) or "/" in name or "\\" in name or "\0" in name for name in plan["tables"]):
+        return "`tables` must name files beside it"
     overrides = plan.get("set", [])
     if not isinstance(overrides, list) or not all(isinstance(item, str) for item in overrides):
         return "`set` must be a list of texts"

@@ -15,7 +15,7 @@ import pandas as pd
 
 from planner.core.errors import InputFault, Location
 from planner.core.table import Table
-from planner.results.folder import read_tables
+from planner.results.folder import read_folder
 from planner.results.power import energy_by_source, standing_by_source
 
 
@@ -36,7 +36,8 @@ SOURCES = ("what", "value", "unit")
 
 def from_folder(folder: Path) -> Compared:
     """A plan folder as something to compare; where nothing fits it has a status and no tables."""
-    manifest, tables, raw = read_tables(folder)
+    stored = read_folder(folder)
+    manifest, tables, raw = stored.manifest, stored.tables, stored.files
     if manifest.get("status") == "infeasible":
         return Compared(folder.resolve().name, "infeasible", {}, pd.DataFrame(columns=MIX), pd.DataFrame(columns=SOURCES))
     try:

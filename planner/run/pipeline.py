@@ -7,6 +7,7 @@ touch files.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import time
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from planner.model.formulation import Model
     from planner.proof.certificate import Claim
     from planner.results.plan import Plan
-    from planner.results.shadow_prices import Limit
+    from planner.results.shadow_prices import Limit, Sides
     from planner.solver.solve import Solution
 
 
@@ -122,6 +123,7 @@ def outline(name: Named, overrides: Sequence[str] = ()) -> tuple[dict[str, Any],
         "columns": len(program.columns),
         "rows": len(program.rows),
         "files": len(inputs.files),
+        "digest": digest(inputs, overrides),
     }, warnings
 
 
@@ -140,13 +142,10 @@ def plan_scenario(
         from planner.infeasible import conflict
         from planner.infeasible.elastic import bounds, full
         from planner.infeasible.locks import locked
-        from planner.inputs import provenance
+        from planner.inputs import provenance  # noqa: F401
         from planner.model import formulation
         from planner.proof import certificate
-        from planner.results import grades as graded
-        from planner.results import plan, shadow_prices
-        from planner.results import tables as report
-        from planner.results.folder import csv_text
+        from planner.results import grades, plan, shadow_prices, tables  # noqa: F401
         from planner.solver import solve
 
         _load_solver()
@@ -171,26 +170,31 @@ def plan_scenario(
         solution.duals = list(claim.prices)  # exact, so that whoever proves the basis again finds the same
     if claim.values:
         solution.values, solution.objective = list(claim.values), float(claim.exact)
+    elif solution.values:
+        common["claim"] = certificate.witnessed(claim, model, solution.values, solution.duals)
     with timings.of("tables"):
-        found = plan.interpret(model, solution)
-        made = report.tables(inputs, found)
-        limited = tuple(shadow_prices.limits(model, found, claim.sides if claim.values else None))
-        totals = report.totals(found, made)
-        grades = graded.grades(inputs, found, next(table for table in made if table.name == "cost"))
-        made += [shadow_prices.table(list(limited)), provenance.sources(inputs)]
-        texts = {table.name: csv_text(table) for table in made}
+        told = tabled(inputs, model, solution, claim.sides if claim.values else None)
     with timings.of("audit"):
-        verdict = audit(inputs, rows_of(texts), totals)
-    return Result(
-        **common,
-        plan=found,
-        tables=tuple(made),
-        limits=limited,
-        totals=totals,
-        grades=grades,
-        audit=verdict,
-        texts=texts,
-    )
+        verdict = audit(inputs, rows_of(told["texts"]), told["totals"])
+    return Result(**common, **told, audit=verdict)
+
+
+def tabled(inputs: Inputs, model: Model, solution: Solution, sides: Mapping[int, Sides] | None) -> dict[str, Any]:
+    """Whatever of a result follows from the values and prices of a solution, by field: plan, tables and their text, totals."""
+    from planner.inputs import provenance
+    from planner.results import grades as graded
+    from planner.results import plan, shadow_prices
+    from planner.results import tables as report
+    from planner.results.folder import csv_text
+
+    found = plan.interpret(model, solution)
+    made = report.tables(inputs, found)
+    limited = tuple(shadow_prices.limits(model, found, sides))
+    totals = report.totals(found, made)
+    grades = graded.grades(inputs, found, next(table for table in made if table.name == "cost"))
+    made += [shadow_prices.table(list(limited)), provenance.sources(inputs)]
+    texts = {table.name: csv_text(table) for table in made}
+    return {"plan": found, "tables": tuple(made), "limits": limited, "totals": totals, "grades": grades, "texts": texts}
 
 
 def _load_solver() -> None:
@@ -219,8 +223,9 @@ def writable(result: Result) -> bool:
 def files(result: Result, folder: Path) -> dict[str, str]:
     """Every file of the plan folder by name; the manifest comes last. Where nothing fits there are no tables."""
     from planner.results.folder import MANIFEST, json_text
+    from planner.results.seal import sealed
 
-    return tables(result) | {MANIFEST: json_text(manifest(result, folder)) + "\n"}
+    return tables(result) | {MANIFEST: json_text(sealed(manifest(result, folder))) + "\n"}
 
 
 def tables(result: Result) -> dict[str, str]:
@@ -251,6 +256,7 @@ def manifest(result: Result, folder: Path) -> dict[str, Any]:
         "set": list(result.overrides),
         "options": inputs.scenario.solve.model_dump(mode="json"),
         "inputs": {source.shown: source.sha256 for source in inputs.files},
+        "digest": digest(inputs, result.overrides),
         "tables": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tables(result).items()},
         "confidence": result.grades,
         "liabilities": liabilities(result),
@@ -262,6 +268,15 @@ def manifest(result: Result, folder: Path) -> dict[str, Any]:
         "versions": versions(),
         "timings": {stage: round(seconds, 4) for stage, seconds in result.timings.seconds.items()},
     }
+
+
+def digest(inputs: Inputs, overrides: Sequence[str]) -> str:
+    """A short name of what a plan is made from, to be held against one that is known: the bytes of all files, and the overrides.
+
+    It does not depend on where the files lie. 80 bits: nobody finds another set of inputs with the same.
+    """
+    parts = [*sorted(source.sha256 for source in inputs.files), *overrides]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
 
 def span(inputs: Inputs) -> list[str]:
