@@ -10,7 +10,7 @@ import copy
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,11 +138,11 @@ def book(
     limits: dict[tuple[str, str], float] = LIMITS,
     demand: float = 3000,
     unserved: float = 0,
-    costs: list[tuple[str, str, str, float, float]] | None = None,
+    costs: Sequence[tuple[Any, ...]] | None = None,
     **tables: list[dict[str, str]],
 ) -> Tables:
     """The tables of a plan with these racks; `costs` are rows that rent, energy and capital do not explain."""
-    fleet, allocation, cost = [], [], dict[tuple[str, str, str], float]()
+    fleet, allocation, cost = [], [], dict[tuple[str, ...], float]()
     mix: dict[tuple[str, str], list[float]] = {}
     power: dict[tuple[str, str, str], list[float]] = {}
     for period, site, offer, added, held, online, used in racks:
@@ -154,9 +154,11 @@ def book(
             head |= {"workload": "w", "country": country}
             allocation.append(head | text(racks=used, gpus=10 * used, compute_h100e=20 * used))
         rent, energy, capex = OFFERS[offer]
-        spend = {"rent": rent * held * hours, "energy": energy * online * hours, "capex": capex * held * hours}
+        lit = min(held, online)
+        spend = {"rent": rent * lit * hours, "dark_rent": rent * (held - lit) * hours}
+        spend |= {"energy": energy * online * hours, "capex": capex * held * hours}
         for item, usd in spend.items():
-            cost[period, provider, item] = cost.get((period, provider, item), 0) + usd
+            cost[period, provider, item, site, offer] = cost.get((period, provider, item, site, offer), 0) + usd
         share = hours / sum(HOURS.values())
         for label, weight in ((period, 1.0), ("total", share)):
             numbers = [weight * held, weight * held * 10, weight * used * 20, weight * mw * online, sum(spend.values())]
@@ -165,7 +167,7 @@ def book(
         for scope, name in (("site", site), ("grid", grid), ("country", country), ("provider", provider), ("fleet", "all")):
             sums = power.setdefault((period, scope, name), [0.0, 0.0, 0.0])
             sums[0], sums[1], sums[2] = sums[0] + mw * online, sums[1] + mwh, sums[2] + mwh * carbon
-    names = ("racks", "gpus", "compute_h100e", "power_mw", "spend_usd")
+    names = ("racks_held", "gpus", "compute_h100e", "power_mw", "spend_usd")
     whole = {label: [sum(v[i] for (at, _), v in mix.items() if at == label) for i in range(5)] for label, _ in mix}
     mix_rows = [
         {"period": label, "provider": provider}
@@ -179,23 +181,62 @@ def book(
         cells = text(draw_mw=mw, energy_mwh=mwh, carbon_t=tonnes)
         bound = text(limit_mw=limit, headroom_mw=limit - mw) if limit is not None else {"limit_mw": "", "headroom_mw": ""}
         power_rows.append({"period": period, "scope": scope, "id": name} | cells | bound)
-    cost_rows = [(*key, usd, usd) for key, usd in cost.items() if usd] + (costs or [])
-    return {
-        "fleet": fleet,
-        "allocation": allocation,
-        "mix": mix_rows,
-        "power": power_rows,
-        "demand": [
-            {"period": p, "workload": "w"}
-            | text(demand_h100e=demand, served_h100e=sum(20 * r[6] for r in racks if r[0] == p), unserved_h100e=unserved)
-            for p in HOURS
-        ],
-        "cost": [
-            {"period": p, "provider": provider, "item": item} | text(amount_usd=a, discounted_usd=b)
-            for p, provider, item, a, b in cost_rows
-        ],
-        **tables,
-    }
+    cost_rows = [
+        {"period": p, "provider": provider, "item": item, "site": site, "offer": offer, "accelerator": "gb"}
+        | text(amount_usd=usd, discounted_usd=usd)
+        for (p, provider, item, site, offer), usd in cost.items()
+        if usd
+    ]
+    cost_rows += [
+        {"period": p, "provider": provider, "item": item}
+        | (dict(zip(("site", "offer"), at, strict=True)) | {"accelerator": "gb"} if at else {})
+        | text(amount_usd=a, discounted_usd=b)
+        for p, provider, item, a, b, *at in costs or []
+    ]
+    return complete(
+        {
+            "fleet": fleet,
+            "allocation": allocation,
+            "mix": mix_rows,
+            "power": power_rows,
+            "demand": [
+                {"period": p, "workload": "w"}
+                | text(demand_h100e=demand, served_h100e=sum(20 * r[6] for r in racks if r[0] == p), unserved_h100e=unserved)
+                for p in HOURS
+            ],
+            "cost": cost_rows,
+            **tables,
+        }
+    )
+
+
+DAYS = {"2026-Q1": ("2026-01-01", "2026-03-31"), "2026-Q2": ("2026-04-01", "2026-06-30")}
+PLACE = ("site", "accelerator", "offer", "contract")
+
+
+def complete(tables: Tables) -> Tables:
+    """The tables with what follows from their rows: days, racks that are dark or have left, the summary, blanks of cost.csv."""
+    whole = ("2026-01-01", "2026-06-30")
+    before: dict[tuple[str, str], float] = {}
+    for row in sorted(tables["fleet"], key=lambda row: row["period"]):
+        held, online, added = (float(row.get(f"racks_{name}") or 0) for name in ("held", "online", "added"))
+        key = row["site"], row["offer"]
+        left = 0.0 if row["offer"].startswith("od") else before.get(key, held - added) + added - held
+        row.update(text(racks_removed=left, racks_dark=held - online))
+        before[key] = held
+    for row in tables["cost"]:
+        row.update({column: row.get(column, "") for column in PLACE})
+    mix = tables["mix"]
+    tables["mix"] = [row for row in mix if row["period"] != "total"]
+    spans = [row for row in mix if row["period"] == "total"]
+    tables["summary"] = tables.get("summary") or [
+        {"span": span} | {k: v for k, v in row.items() if k != "period"} for span in ("2026", "total") for row in spans
+    ]
+    for rows in tables.values():
+        for row in rows:
+            if (when := row.get("period", row.get("span"))) is not None:
+                row["start"], row["end"] = DAYS.get(when, whole)
+    return tables
 
 
 def text(**numbers: float) -> dict[str, str]:
@@ -252,22 +293,25 @@ def test_discounting_by_hand(tmp_path: Path) -> None:
     second = (math.exp(-force * middle) - math.exp(-force * end)) / (force * (end - middle))
     recovery = force / (1 - 1.08**-2)
     cost = [
-        (period, provider, item, usd * HOURS[period], usd * HOURS[period] * factor)
+        (period, provider, item, usd * HOURS[period], usd * HOURS[period] * factor, site, offer)
         for period, factor in (("2026-Q1", first), ("2026-Q2", second))
-        for provider, item, usd in (
-            ("azure", "rent", 2300.0),
-            ("aws", "rent", 400.0),
-            ("aws", "energy", 480.0),
-            ("aws", "capex", 40 * 10 * recovery),
+        for provider, item, usd, site, offer in (
+            ("azure", "rent", 2000.0, "s1", "o1"),
+            ("azure", "rent", 300.0, "s1", "od"),
+            ("aws", "rent", 400.0, "s2", "o2"),
+            ("aws", "energy", 480.0, "s2", "o2"),
+            ("aws", "capex", 40 * 10 * recovery, "s2", "o2"),
         )
     ]
     tables = book()
     tables["cost"] = [
-        {"period": p, "provider": provider, "item": item} | text(amount_usd=a, discounted_usd=b)
-        for p, provider, item, a, b in cost
+        {"period": p, "start": DAYS[p][0], "end": DAYS[p][1], "provider": provider, "item": item, "contract": ""}
+        | {"site": site, "offer": offer, "accelerator": "gb"}
+        | text(amount_usd=a, discounted_usd=b)
+        for p, provider, item, a, b, site, offer in cost
     ]
     verdict = audit(inputs_of(tmp_path, '[money]\ndiscount_rate = "8 %/year"\n'), tables)
-    assert rules(verdict) == {"mix"}  # whose spend was reckoned without interest
+    assert rules(verdict) == {"mix", "summary"}  # whose spend was reckoned without interest
     assert verdict.totals["cost_usd"] == pytest.approx(sum(row[4] for row in cost))
     assert first == pytest.approx(0.990609, abs=1e-4)
 
@@ -277,7 +321,13 @@ def test_rounding_to_ten_digits_is_no_fault(tmp_path: Path) -> None:
     tables = book(third, demand=1000)
     for rows in tables.values():
         for row in rows:
-            row.update({k: f"{float(v):.10g}" for k, v in row.items() if v and k not in ("period", "id") and v[0].isdigit()})
+            row.update(
+                {
+                    k: f"{float(v):.10g}"
+                    for k, v in row.items()
+                    if v and k not in ("period", "id", "span", "start", "end") and v[0].isdigit()
+                }
+            )
     passes(inputs_of(tmp_path, "", ("3000 h100e", "1000 h100e")), tables)
 
 
@@ -350,7 +400,7 @@ def empty(table: str) -> Callable[[Tables], None]:
         ("cost", put("cost", 0, "amount_usd", "1")),
         ("cost", put("cost", 0, "discounted_usd", "1")),
         ("cost", empty("cost")),
-        ("mix", put("mix", 0, "racks", "111")),
+        ("mix", put("mix", 0, "racks_held", "111")),
         ("mix", put("mix", 0, "spend_usd", "1")),
         ("mix", put("mix", 1, "compute_h100e", "1")),
         ("mix", put("mix", 0, "share_power", "0.5")),
@@ -509,7 +559,7 @@ def test_tranches_are_stocks_of_their_own(tmp_path: Path) -> None:
 
 def test_routes(tmp_path: Path) -> None:
     route = '[[route]]\nworkload = "w"\nsite = "s2"\n'
-    paid = [(p, "aws", "route", 0.01 * 800 * h, 0.01 * 800 * h) for p, h in HOURS.items()]
+    paid = [(p, "aws", "route", 0.01 * 800 * h, 0.01 * 800 * h, "s2", "o2") for p, h in HOURS.items()]
     toll = inputs_of(tmp_path, route + 'cost = "0.01 USD/h100e/hour"\n')
     passes(toll, book(costs=paid))
     fails(toll, book(), "cost", only=True)
@@ -661,7 +711,7 @@ def test_a_dollar_goes_to_one_contract(tmp_path: Path) -> None:
     fits["cost"].append(
         {"period": "2026", "provider": "aws", "item": "shortfall"} | text(amount_usd=3e6 - second, discounted_usd=3e6 - second)
     )
-    passes(late, fits)
+    passes(late, complete(fits))
     more = book(contracts=[contract_row("c", "aws", "2026", 3e6, 2.5e6, 5e5)], costs=[("2026", "aws", "shortfall", 5e5, 5e5)])
     fails(late, more, "take_or_pay", only=True)
 
@@ -745,10 +795,15 @@ def test_fifty_thousand_rows_in_seconds(tmp_path: Path) -> None:
             for offer in ("o1", "od"):
                 head = {"period": period.label, "provider": "azure", "site": f"x{i}", "accelerator": "gb", "offer": offer}
                 added = 5 if period.index == 0 and offer == "o1" else 0
-                fleet.append(head | text(racks_added=added, racks_held=5, racks_online=5, power_mw=0.625))
+                fleet.append(
+                    head | text(racks_added=added, racks_removed=0, racks_held=5, racks_online=5, racks_dark=0, power_mw=0.625)
+                )
                 head |= {"workload": "w", "country": "US"}
                 allocation.append(head | text(racks=5, gpus=50, compute_h100e=100))
     tables = book([]) | {"fleet": fleet, "allocation": allocation}
+    days = {period.label: (str(period.first), str(period.last)) for period in inputs.horizon}
+    for row in [*fleet, *allocation]:
+        row["start"], row["end"] = days[row["period"]]
     begin = time.perf_counter()
     verdict = audit(inputs, tables)
     assert time.perf_counter() - begin < 20  # about 2 s; slow machines are no fault of the plan

@@ -17,7 +17,7 @@ import pytest
 from planner.audit.slots import Calendar
 from planner.audit.verdict import audit
 from planner.inputs.assembly import Inputs
-from tests.test_audit import HOURS, LIMITS, OFFERS, SITES, Tables, contract_row, fails, inputs_of, passes, rules, text
+from tests.test_audit import HOURS, LIMITS, OFFERS, SITES, Tables, complete, contract_row, fails, inputs_of, passes, rules, text
 
 ENERGY = """
 [energy]
@@ -84,7 +84,7 @@ def plan(
     book: Tables = {name: [] for name in ("fleet", "allocation", "dispatch", "energy", "built", "mix", "power", "demand", "cost")}
     if run is not None:
         book["running"] = []
-    usd: dict[tuple[str, str, str], float] = {}
+    usd: dict[tuple[str, ...], float] = {}
     power: dict[tuple[str, str, str], dict[str, list[float]]] = {}
     mix: dict[tuple[str, str], list[float]] = {}
     whole = sum(HOURS.values())
@@ -100,7 +100,8 @@ def plan(
                 book["allocation"].append(head | {"workload": "w", "country": country} | cells)
             rent, _, capex = OFFERS[offer]
             for item, each in (("rent", rent), ("capex", capex)):
-                usd[p, provider, item] = usd.get((p, provider, item), 0) + each * racks * hours
+                key = (p, provider, item, site, offer)
+                usd[key] = usd.get(key, 0) + each * racks * hours
             for label, weight in ((p, 1.0), ("total", hours / whole)):
                 sums = mix.setdefault((label, provider), [0.0] * 5)
                 for i, value in enumerate((racks, 10 * racks, 20 * mean, mw * racks)):
@@ -153,19 +154,18 @@ def plan(
         served = sum(20 * share[s] * r for s in use for r in use[s].values())
         cells = text(demand_h100e=demand, served_h100e=served, unserved_h100e=unserved)
         book["demand"].append({"period": p, "workload": "w"} | cells)
-    for (p, provider, _), amount in usd.items():
+    for (p, provider, *_), amount in usd.items():
         for label in (p, "total"):
             if provider:
                 mix[label, provider][4] += amount
-    for (p, provider, item), amount in usd.items():
+    for key, amount in [*usd.items(), *((tuple(row[:3]), row[3]) for row in costs or [])]:
         if amount:
-            costs = [*(costs or []), (p, provider, item, amount)]
-    for p, provider, item, amount in costs or []:
-        row = {"period": p, "provider": provider, "item": item}
-        book["cost"].append(row | text(amount_usd=amount, discounted_usd=amount))
+            row = dict(zip(("period", "provider", "item", "site", "offer"), key, strict=False))
+            row |= {"accelerator": "gb"} if "offer" in row else {}
+            book["cost"].append(row | text(amount_usd=amount, discounted_usd=amount))
     for (label, provider), values in mix.items():
         sums = [sum(v[i] for (at, _), v in mix.items() if at == label) for i in range(5)]
-        cells = text(**dict(zip(("racks", "gpus", "compute_h100e", "power_mw", "spend_usd"), values, strict=True)))
+        cells = text(**dict(zip(("racks_held", "gpus", "compute_h100e", "power_mw", "spend_usd"), values, strict=True)))
         shares = text(**{f"share_{n}": values[i] / sums[i] for n, i in (("compute", 2), ("power", 3), ("spend", 4))})
         book["mix"].append({"period": label, "provider": provider} | cells | shares)
     for (p, scope, name), slices in power.items():
@@ -174,7 +174,7 @@ def plan(
         cells = text(draw_mw=draw, energy_mwh=sum(v[1] for v in slices.values()), carbon_t=sum(v[2] for v in slices.values()))
         bound = {"limit_mw": "", "headroom_mw": ""} if limit is None else text(limit_mw=limit, headroom_mw=limit - draw)
         book["power"].append({"period": p, "scope": scope, "id": name} | cells | bound)
-    return book | tables
+    return complete(book | tables)
 
 
 def forge(tables: Tables, table: str, cells: dict[str, str], **where: str) -> Tables:

@@ -80,7 +80,7 @@ def test_solve_prints_an_answer() -> None:
     assert head == "Classroom: two clouds under one power cap"
     assert re.fullmatch(r"optimal; audit passed \(\d+ checks\)", standing)
     assert "cost   2.278 billion USD, not discounted\n" in done.out
-    assert re.search(r"^south +- +33% +20\.0 +75% +60\.0 +1\.402$", done.out, re.M)
+    assert re.search(r"^south +- +20% +20\.0 +60% +60\.0 +1\.402$", done.out, re.M)
     assert re.search(r"^power of the whole fleet +2026 to 2027 +MW +17\.52 million USD$", done.out, re.M)
     assert "unserved  nothing\n" in done.out
     assert "\x1b" not in done.out

@@ -25,14 +25,18 @@ from planner.core.table import Table
 from planner.results import folder
 from tests.command import ROOT, environment, planner
 
-COLUMNS = {  # design, section 9
-    "mix": "period provider racks gpus compute_h100e power_mw spend_usd share_compute share_power share_spend",
-    "allocation": "period workload provider site country accelerator offer racks gpus compute_h100e",
-    "fleet": "period provider site accelerator offer racks_added racks_held racks_online power_mw",
-    "demand": "period workload demand_h100e served_h100e unserved_h100e",
-    "cost": "period provider item amount_usd discounted_usd",
-    "power": "period scope id draw_mw limit_mw headroom_mw energy_mwh carbon_t",
-    "constraints": "constraint subject period value limit unit slack binding shadow_price shadow_price_less shadow_unit",
+SHARED = "provider racks_held gpus compute_h100e power_mw spend_usd share_compute share_power share_spend"
+RACKS = "racks_added racks_removed racks_held racks_online racks_dark"
+PRICES = "shadow_price shadow_price_less shadow_unit"
+COLUMNS = {
+    "mix": f"period start end {SHARED}",
+    "summary": f"span start end {SHARED}",
+    "allocation": "period start end workload provider site country accelerator offer racks gpus compute_h100e",
+    "fleet": f"period start end provider site accelerator offer {RACKS} power_mw",
+    "demand": "period start end workload demand_h100e served_h100e unserved_h100e",
+    "cost": "period start end provider site accelerator offer contract item amount_usd discounted_usd",
+    "power": "period start end scope id draw_mw limit_mw headroom_mw energy_mwh carbon_t",
+    "constraints": f"constraint subject period start end value limit unit slack binding {PRICES}",
     "sources": "what value unit file line source confidence note",  # confidence: section 12
     "contracts": "contract provider year committed_usd spent_usd shortfall_usd paid_usd gpu_hours usd_per_gpu_hour",
 }
@@ -105,14 +109,19 @@ def test_the_manifest_says_all_that_it_should(base: Path) -> None:
         assert hashlib.sha256((ROOT / shown).read_bytes()).hexdigest() == sha
 
 
-def test_the_total_block_of_the_mix(base: Path) -> None:
+def test_the_summary_is_of_the_mix(base: Path) -> None:
+    """No row of mix.csv is a sum of others; its sums by year and in all are in summary.csv."""
     with (base / "mix.csv").open(encoding="utf-8", newline="") as text:
         rows = list(csv.DictReader(text))
-    total = [row for row in rows if row["period"] == "total"]
+    with (base / "summary.csv").open(encoding="utf-8", newline="") as text:
+        spans = list(csv.DictReader(text))
+    assert {row["span"] for row in spans} == {"2026", "2027", "2028", "2029", "2030", "total"}
+    total = [row for row in spans if row["span"] == "total"]
     assert {row["provider"] for row in total} == {row["provider"] for row in rows}
     for share in ("share_compute", "share_power", "share_spend"):
         assert sum(float(row[share]) for row in total) == pytest.approx(1.0, abs=1e-9)
-    spend = sum(float(row["spend_usd"]) for row in rows if row["period"] != "total")
+    spend = sum(float(row["spend_usd"]) for row in rows)
+    assert sum(float(row["spend_usd"]) for row in spans if row["span"] != "total") == pytest.approx(spend, rel=1e-9)
     assert sum(float(row["spend_usd"]) for row in total) == pytest.approx(spend, rel=1e-9)
 
 

@@ -32,9 +32,9 @@ def test_page_is_fresh(maker: ModuleType) -> None:
 
 def test_docstrings_name_the_rows_that_their_functions_add(maker: ModuleType) -> None:
     said = {(rule.function, name) for rule in maker.rules() for name in rule.rows}
-    assert said == {
-        (case.function, name) for case in CASES.values() for name in case.rules
-    } | BREAK_TIES  # these are checked against the programme
+    assert (
+        said == {(case.function, name) for case in CASES.values() for name in case.rules} | BREAK_TIES
+    )  # these are checked against the programme
 
 
 def test_numbers_are_given_once_and_units_are_those_of_the_table(maker: ModuleType) -> None:

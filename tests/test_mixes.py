@@ -264,7 +264,7 @@ def test_mixes_lie_in_the_intervals_and_reach_their_ends(six: Mixes) -> None:
     assert any(m.id.startswith(("least-", "most-")) for m in six.alternatives)
 
 
-TOTAL_OF = {"peak power": "peak_power_mw", "carbon": "carbon_t", "energy": "energy_mwh", "unserved compute": "unserved_h100e_h",
+TOTAL_OF = {"peak power": "peak_power_mw", "carbon": "carbon_t", "energy": "energy_mwh", "unserved demand": "unserved_h100e_h",
             "take-or-pay shortfall": "shortfall_usd"}  # fmt: skip
 
 

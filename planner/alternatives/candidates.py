@@ -294,13 +294,12 @@ class Maker:
         near, inputs = self.near, self.inputs
         made = whole(near.model, inputs, values, f"the mix {name} does not stand up to the audit and is not shown")
         tables, totals = made.tables, made.totals
-        shares, largest = _shares(tables["mix"])
+        shares, largest = _shares(tables["summary"])
         hours = {t.label: t.hours for t in inputs.horizon}
-        wanted = sum(row[2] * hours[row[0]] for row in tables["demand"].rows)
+        wanted = sum(row["demand_h100e"] * hours[row["period"]] for row in tables["demand"].records())
         racks = dict.fromkeys(hours, 0.0)
-        for row in tables["mix"].rows:
-            if row[0] in racks:
-                racks[row[0]] += row[2]
+        for row in tables["mix"].records():
+            racks[row["period"]] += row["racks_held"]
         totals["largest_share"] = shares.get((largest, "compute"), 0.0)
         totals["served_share"] = 1 - totals["unserved_h100e_h"] / wanted if wanted else 1.0
         totals["sites"] = float(len(sites_used(made.plan)))
@@ -309,7 +308,7 @@ class Maker:
         above = (objective - optimum) / abs(optimum) if abs(optimum) > NOTHING else 0.0
         above = 0.0 if abs(above) < NOTHING else above
         better = better_at(totals, self.made[0].totals, near.model.instance.objective) if self.made else ()
-        years = tuple(row[:6] for row in by_year(inputs, tables["mix"].rows))
+        years = tuple(row[:6] for row in by_year(tables["summary"]))
         mix = Mix(name, known_by, above, totals, largest, shares, years, better, made.checks)
         self.made.append(mix)
         for merit in MERITS:
@@ -350,6 +349,7 @@ def _gain_in_words(merit: Merit, before: float, after: float) -> str:
 
 def _shares(table: Table) -> tuple[dict[tuple[str, str], float], str]:
     """(shares over the horizon by provider, the provider with the largest share of compute)."""
-    found = {(row[1], of): row[7 + i] for row in table.rows if row[0] == "total" for i, of in enumerate(OF)}
+    whole = [row for row in table.records() if row["span"] == "total"]
+    found = {(str(row["provider"]), of): float(row[f"share_{of}"]) for row in whole for of in OF}
     names = sorted({name for name, _ in found})
     return found, max(names, key=lambda name: found[name, "compute"], default="")

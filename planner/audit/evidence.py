@@ -103,7 +103,13 @@ class Shape:
 SHAPES = {
     "mix": Shape(
         ("period", "provider"),
-        numbers=("racks", "gpus", "compute_h100e", "power_mw", "share_compute", "share_power"),
+        numbers=("racks_held", "gpus", "compute_h100e", "power_mw", "share_compute", "share_power"),
+        signed=("spend_usd", "share_spend"),
+        blank=frozenset(("share_compute", "share_power", "share_spend")),
+    ),
+    "summary": Shape(
+        ("span", "provider"),
+        numbers=("racks_held", "gpus", "compute_h100e", "power_mw", "share_compute", "share_power"),
         signed=("spend_usd", "share_spend"),
         blank=frozenset(("share_compute", "share_power", "share_spend")),
     ),
@@ -115,14 +121,14 @@ SHAPES = {
     "fleet": Shape(
         ("period", "site", "offer"),
         names=("provider", "accelerator"),
-        numbers=("racks_added", "racks_held", "racks_online", "power_mw"),
+        numbers=("racks_added", "racks_removed", "racks_held", "racks_online", "racks_dark", "power_mw"),
         blank=frozenset(("racks_added",)),
     ),
     "demand": Shape(("period", "workload"), numbers=("demand_h100e", "served_h100e", "unserved_h100e")),
     "cost": Shape(
-        ("period", "provider", "item"),
+        ("period", "provider", "site", "accelerator", "offer", "contract", "item"),
         signed=("amount_usd", "discounted_usd"),
-        blank=frozenset(("provider",)),
+        blank=frozenset(("provider", "site", "accelerator", "offer", "contract")),
         repeats=("soft",),
     ),
     "power": Shape(
@@ -160,7 +166,7 @@ ENERGY_SHAPES = {  # of scenarios with an energy section
         blank=frozenset(("built_mw",)),
     ),
 }
-ITEMS = ("rent", "energy", "capex", "route", "shortfall", "unserved", "soft")
+ITEMS = ("rent", "dark_rent", "energy", "capex", "route", "shortfall", "unserved", "soft")
 SCOPES = ("site", "grid", "country", "provider", "fleet")
 POSITION_TABLES = ("allocation", "fleet", "resilience", "dispatch", "running")
 GRID = "grid"  # the source that stands for energy bought at the price of the grid
@@ -188,6 +194,8 @@ class Stock:
     added: float = 0.0
     held: float = 0.0
     online: float = 0.0
+    removed: float = 0.0
+    dark: float = 0.0
 
 
 NO_STOCK = Stock()
@@ -221,6 +229,7 @@ def read_plan(world: World, tables: Mapping[str, Sequence[Mapping[str, str]]], j
     for name, shape in shapes.items():
         reader = _Reader(name, shape, _known(world, name), judge, plan.faults)
         rows = reader.read(tables.get(name) or ())
+        plan.faults += _misdated(world, name, tables.get(name) or (), judge)
         if "slice" in shape.key:
             rows = list(_existing(world, name, rows, judge, plan.faults))
         plan.rows[name] = list(_standing(world, name, rows, judge, plan.faults)) if name in POSITION_TABLES else rows
@@ -228,13 +237,29 @@ def read_plan(world: World, tables: Mapping[str, Sequence[Mapping[str, str]]], j
     plan.stock = [{} for _ in world.horizon]
     plan.use = [{} for _ in world.horizon]
     for row in plan.rows["fleet"]:
-        stock = Stock(row.get("racks_added"), row.get("racks_held"), row.get("racks_online"))
+        told = (row.get(f"racks_{name}") for name in ("added", "held", "online", "removed", "dark"))
+        stock = Stock(*told)
         plan.stock[world.index[row.text["period"]]][row.place] = stock
     for row in plan.rows["allocation"]:
         at = plan.use[world.index[row.text["period"]]].setdefault(row.place, {})
         at[row.text["workload"]] = row.get("racks")
     _read_slices(world, plan)
     return plan
+
+
+def _misdated(world: World, name: str, rows: Sequence[Mapping[str, str]], judge: Judge) -> Iterator[Check]:
+    """Rows whose `start` and `end` are not the first and last day of their period, year (as far as planned) or horizon."""
+    first, last = world.horizon[0].first, world.horizon[-1].last
+    days = {"total": (first, last), "term": (first, last)}
+    for period in world.horizon:
+        days[period.label] = (period.first, period.last)
+        begun, ended = days.get(str(period.year), (period.first, period.last))
+        days[str(period.year)] = (min(begun, period.first), max(ended, period.last))
+    for i, cells in enumerate(rows):
+        label = cells.get("period", cells.get("span"))
+        due = days.get(str(label)) if label is not None else None
+        if due and (cells.get("start"), cells.get("end")) != (str(due[0]), str(due[1])):
+            yield judge.fault("tables", f"{name} row {i + 1}", str(label), f"it is from {due[0]} to {due[1]}")
 
 
 def _shapes(world: World) -> dict[str, Shape]:
@@ -284,7 +309,7 @@ def _existing(world: World, table: str, rows: Iterable[Row], judge: Judge, fault
 
 
 def _required(world: World) -> Iterator[str]:
-    yield from ("mix", "allocation", "fleet", "demand", "cost", "power")
+    yield from ("mix", "summary", "allocation", "fleet", "demand", "cost", "power")
     if world.inputs.contracts:
         yield "contracts"
     if world.inputs.scenario.resilience:
@@ -319,11 +344,12 @@ def _known(world: World, table: str) -> dict[str, frozenset[str]]:
     }
     if table == "energy":
         known["source"] |= {GRID} | {f"{row.id} charge" for row in world.sources.values() if row.kind == "battery"}
-    if table in ("mix", "cost"):
-        known["period"] |= {"total"}
+    if table == "summary":
+        known["span"] = years | {"total"}
     if table == "cost":
-        known["period"] |= years | {"term"}
-        known["provider"] |= {""}
+        known["period"] |= years | {"term", "total"}
+        for column in ("provider", "site", "accelerator", "offer", "contract"):
+            known[column] |= {""}
     return {column: frozenset(names) for column, names in known.items()}
 
 

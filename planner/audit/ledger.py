@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import combinations
 
 from planner.audit.case import Case
-from planner.audit.evidence import Check
+from planner.audit.evidence import Check, Stock
 from planner.audit.premises import YEAR_HOURS, Key, Position
 from planner.audit.sources import Sources
 from planner.core.calendar import Period, Series, overlap_days
@@ -26,6 +26,7 @@ class Spend:
     rent: float
     energy: float
     capex: float
+    dark: float = 0.0  # the part of the rent that is for racks without power
 
     @property
     def total(self) -> float:
@@ -38,7 +39,8 @@ class Spend:
 
 
 def _sum(parts: Sequence[Spend]) -> Spend:
-    return Spend(sum(s.rent for s in parts), sum(s.energy for s in parts), sum(s.capex for s in parts))
+    rent, energy, capex, dark = (sum(getattr(s, of) for s in parts) for of in ("rent", "energy", "capex", "dark"))
+    return Spend(rent, energy, capex, dark)
 
 
 @dataclass
@@ -73,17 +75,18 @@ class Ledger:
         found: list[dict[Key, Spend]] = []
         for period in self.world.horizon:
             stocks = self.case.plan.stock[period.index]
-            found.append({key: self._spend(key, period, stock.held) for key, stock in stocks.items()})
+            found.append({key: self._spend(key, period, stock) for key, stock in stocks.items()})
         return found
 
-    def _spend(self, key: Key, period: Period, held: float) -> Spend:
-        position, energy = self.world.positions[key], 0.0
+    def _spend(self, key: Key, period: Period, stock: Stock) -> Spend:
+        position, energy, held = self.world.positions[key], 0.0, stock.held
         if position.offer.energy == "metered" and position.site.id not in self.world.managed:
             for name, hours in self.world.calendar.hours[period.index].items():
                 price = self.world.price_at(position.grid, period.index, name)
                 energy += self.case.load[period.index][name][key] * hours * price
-        rent = position.gpus * self.world.rent(position, period) * held
-        return Spend(rent, energy, self.annuities[key] * period.hours * held)
+        each = position.gpus * self.world.rent(position, period)
+        dark = each * max(0.0, held - stock.online)
+        return Spend(each * held, energy, self.annuities[key] * period.hours * held, dark)
 
     @cached_property
     def annuities(self) -> dict[Key, float]:
@@ -170,7 +173,8 @@ class Ledger:
         for period in self.world.horizon:
             t, factor = period.index, self.world.discount[period.index]
             for provider, spend in self.items[t].items():
-                add(period.label, provider, "rent", spend.rent, factor)
+                add(period.label, provider, "rent", spend.rent - spend.dark, factor, spend.dark)
+                add(period.label, provider, "dark_rent", spend.dark, factor, spend.rent)
                 add(period.label, provider, "energy", spend.energy, factor)
                 add(period.label, provider, "capex", spend.capex, factor)
             for provider, usd in self.routes[t].items():
@@ -371,7 +375,8 @@ def _counting(ledger: Ledger, position: Position) -> Iterator[str]:
 
 
 def cost_table(case: Case, ledger: Ledger) -> Iterator[Check]:
-    """cost.csv item by item, discounted by period or by the end of the year."""
+    """cost.csv item by item, discounted by period or by the end of the year; what racks cost also place by place."""
+    yield from _by_place(case, ledger)
     stated: dict[Entry, Amount] = {}
     for row in case.plan.table("cost"):
         amount = stated.setdefault((row.text["period"], row.text["provider"], row.text["item"]), Amount())
@@ -382,3 +387,27 @@ def cost_table(case: Case, ledger: Ledger) -> Iterator[Check]:
         subject = f"{provider} {item}".strip()
         yield case.judge.equal("cost", subject, label, told.usd, due.usd, "USD", due.gross)
         yield case.judge.equal("cost", subject, label, told.discounted, due.discounted, "USD", due.gross, "discounted")
+
+
+def _by_place(case: Case, ledger: Ledger) -> Iterator[Check]:
+    """Rent, dark rent and capital of every position, and the names beside them: the contract is the one that its offer names."""
+    told: dict[tuple[str, Key, str], float] = {}
+    for row in case.plan.table("cost"):
+        label, item, key = row.text["period"], row.text["item"], row.place
+        position = ledger.world.positions.get(key)
+        if item in ("rent", "dark_rent", "capex", "route") and position is None:
+            yield case.judge.fault("cost", item, label, f"offer {key[1]} does not stand at site {key[0]}")
+        elif position is not None:
+            told[label, key, item] = told.get((label, key, item), 0.0) + row.get("amount_usd")
+            names = {
+                "provider": position.provider,
+                "accelerator": position.accelerator,
+                "contract": position.offer.contract or "",
+            }
+            if wrong := [f"{column} {row.text[column]}" for column, name in names.items() if row.text[column] != name]:
+                yield case.judge.fault("cost", item, label, f"{', '.join(wrong)} is not that of {' '.join(key)}")
+    for period in ledger.world.horizon:
+        for key, spend in ledger.spend[period.index].items():
+            for item, due in (("rent", spend.rent - spend.dark), ("dark_rent", spend.dark), ("capex", spend.capex)):
+                value, subject = told.get((period.label, key, item), 0.0), f"{item} of {' '.join(key)}"
+                yield case.judge.equal("cost", subject, period.label, value, due, "USD", abs(spend.rent) + abs(spend.capex))

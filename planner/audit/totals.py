@@ -23,7 +23,7 @@ OBJECTIVES = {  # the total that an objective is
     "cost": "cost_usd", "peak_power": "peak_power_mw", "energy": "energy_mwh", "carbon": "carbon_t",
     "unserved": "unserved_h100e_h", "demand_scale": "demand_scale",
 }  # fmt: skip
-MIX = {"racks": "rack", "gpus": "gpu", "compute_h100e": "h100e", "power_mw": "MW", "spend_usd": "USD"}
+MIX = {"racks_held": "rack", "gpus": "gpu", "compute_h100e": "h100e", "power_mw": "MW", "spend_usd": "USD"}
 SHARES = {"share_compute": "compute_h100e", "share_power": "power_mw", "share_spend": "spend_usd"}
 
 
@@ -32,7 +32,7 @@ def total_values(case: Case, ledger: Ledger) -> dict[str, float]:
     unserved = [(row.get("unserved_h100e"), case.world.index[row.text["period"]]) for row in case.plan.table("demand")]
     totals = {
         "cost_usd": ledger.cost.discounted,
-        "spend_usd": ledger.item("rent", "energy", "capex"),
+        "spend_usd": ledger.item("rent", "dark_rent", "energy", "capex"),
         "peak_power_mw": max(draw.get(("fleet", ""), 0.0) for draw in case.draw),
         "energy_mwh": sum((sum(period.values()) for period in case.energy), 0.0),
         "carbon_t": sum((sum(period.values()) for period in case.carbon), 0.0),
@@ -45,18 +45,29 @@ def total_values(case: Case, ledger: Ledger) -> dict[str, float]:
 
 
 def mix_table(case: Case, ledger: Ledger) -> Iterator[Check]:
-    """mix.csv: racks held and what they deliver, draw and cost, by provider; in all: spend summed, the rest means over hours."""
-    due: dict[str, dict[str, dict[str, float]]] = {"total": {}}
-    hours = sum(period.hours for period in case.world.horizon)
+    """mix.csv: racks held and what they deliver, draw and cost, by provider; summary.csv: the same of calendar years and in all,
+    spend summed, the rest means over the hours."""
+    periods = {period.label: _mix(case, ledger, period.index) for period in case.world.horizon}
+    yield from _compared(case, "mix", "period", periods)
+    spans: dict[str, dict[str, dict[str, float]]] = {}
+    hours: dict[str, float] = {}
     for period in case.world.horizon:
-        due[period.label] = _mix(case, ledger, period.index)
-        for provider, numbers in due[period.label].items():
-            sums = due["total"].setdefault(provider, dict.fromkeys(MIX, 0.0))
-            for name, value in numbers.items():
-                sums[name] += value if name == "spend_usd" else value * period.hours / hours
+        for span in (str(period.year), "total"):
+            hours[span] = hours.get(span, 0.0) + period.hours
+    for period in case.world.horizon:
+        for span in (str(period.year), "total"):
+            for provider, numbers in periods[period.label].items():
+                sums = spans.setdefault(span, {}).setdefault(provider, dict.fromkeys(MIX, 0.0))
+                for name, value in numbers.items():
+                    sums[name] += value if name == "spend_usd" else value * period.hours / hours[span]
+    yield from _compared(case, "summary", "span", spans)
+
+
+def _compared(case: Case, table: str, when: str, due: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator[Check]:
+    """The rows of a table of providers against what they should be, and their shares of it."""
     stated: dict[str, dict[str, Row]] = {}
-    for row in case.plan.table("mix"):
-        stated.setdefault(row.text["period"], {})[row.text["provider"]] = row
+    for row in case.plan.table(table):
+        stated.setdefault(row.text[when], {})[row.text["provider"]] = row
     for label, providers in due.items():
         whole = {name: sum(numbers[name] for numbers in providers.values()) for name in MIX}
         told = stated.get(label, {})
@@ -64,11 +75,11 @@ def mix_table(case: Case, ledger: Ledger) -> Iterator[Check]:
             found, numbers = told.get(provider), providers.get(provider, dict.fromkeys(MIX, 0.0))
             for name, unit in MIX.items():
                 value = found.get(name) if found else 0.0
-                yield case.judge.equal("mix", f"{provider} {name}", label, value, numbers[name], unit)
+                yield case.judge.equal(table, f"{provider} {name}", label, value, numbers[name], unit)
             for share, name in SHARES.items():
                 if found and abs(whole[name]) > 1e-3:  # a share of nothing is not judged
                     part, subject = numbers[name] / whole[name], f"{provider} {share}"
-                    yield case.judge.equal("mix", subject, label, found.get(share), part, "share")
+                    yield case.judge.equal(table, subject, label, found.get(share), part, "share")
 
 
 def _mix(case: Case, ledger: Ledger, t: int) -> dict[str, dict[str, float]]:
@@ -77,7 +88,7 @@ def _mix(case: Case, ledger: Ledger, t: int) -> dict[str, dict[str, float]]:
     for key, stocks in case.plan.stock[t].items():
         position = case.world.positions[key]
         numbers = found.setdefault(position.provider, dict.fromkeys(MIX, 0.0))
-        numbers["racks"] += stocks.held
+        numbers["racks_held"] += stocks.held
         numbers["gpus"] += position.gpus * stocks.held
         numbers["power_mw"] += position.mw * stocks.online
     for provider in spent:  # sources may stand where no racks do

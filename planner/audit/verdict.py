@@ -123,6 +123,9 @@ def stock(case: Case) -> Iterator[Check]:
             found = plan.stock[period.index].get(key, NO_STOCK)
             ever += found.added
             yield case.judge.equal("stock", position.label, period.label, found.held, running[period.index], "rack", ever)
+            before = plan.stock[period.index - 1].get(key, NO_STOCK).held if period.index else world.fleet.get(key, [0.0])[0]
+            left = before + found.added - found.held
+            yield case.judge.equal("stock", position.label, period.label, found.removed, left, "rack", ever + before, "removed")
 
 
 def window(case: Case) -> Iterator[Check]:
@@ -172,6 +175,8 @@ def capacity(case: Case) -> Iterator[Check]:
         for key in {**stocks, **uses}:
             found, label = stocks.get(key, NO_STOCK), case.world.positions[key].label
             used = sum(uses.get(key, {}).values())
+            dark = found.held - found.online
+            yield case.judge.equal("capacity", label, period.label, found.dark, dark, "rack", found.held, "dark")
             yield case.judge.at_most("capacity", label, period.label, used, found.online, "rack", note="use ≤ online")
             yield case.judge.at_most("capacity", label, period.label, found.online, found.held, "rack", note="online ≤ held")
 

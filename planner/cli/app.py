@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from planner.run.compare import Compared
 
 __all__ = ["main"]
+Ties = Literal["provider", "site"]
 
 importer = typer.Typer(no_args_is_help=True, help="Turn a real price catalogue into offers.")
 app.add_typer(importer, name="import")
@@ -48,12 +49,14 @@ def solve(
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Write the plan folder here.")] = None,
     set_: Overrides = None,
     lock: Locks = None,
+    ties: Annotated[Ties, typer.Option("--ties", help="Whose room at the same cost the last lines tell.")] = "provider",
     as_json: AsJson = False,
     quiet: Quiet = False,
     timings: Annotated[bool, typer.Option("--timings", help="Print seconds by stage to stderr.")] = False,
 ) -> None:
     """Plan a scenario, print the answer, write the tables."""
     begun = time.perf_counter()
+    from planner.alternatives.ties import room as ties_of
     from planner.results.folder import check_target, write
     from planner.run import pipeline
     from planner.terminal import plan as answer
@@ -81,7 +84,9 @@ def solve(
     if as_json:
         print_json(pipeline.manifest(result, output or Path()))
     elif pipeline.writable(result):
-        answer.show(result, str(output) if output else None, screen.console())
+        with busy("looking for mixes as good", quiet):
+            room = ties_of(result.model, result.solution, ties == "site") if result.status == "optimal" else ()
+        answer.show(result, str(output) if output else None, screen.console(), room, ties)
     if failed is not None:
         raise failed
 

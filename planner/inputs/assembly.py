@@ -165,9 +165,9 @@ def assemble(document: Document) -> Inputs:
 
 def _place(name: str, row: Record) -> tuple[object, ...]:
     """Where a row stands among those of its table, whatever the order in the files: by its key, then by what is written in it;
-    slices by what they are of the year."""
+    slices by their first month."""
     if isinstance(row, Slice):
-        return row.set_, min(row.months, default=0), min(row.hours, default=0), row.id
+        return row.set_, min(row.months, default=0), row.id
     values = [getattr(row, {"from": "from_", "set": "set_"}.get(column, column), None) for column in TABLES[name].key]
     return *((value is not None, str(value or "")) for value in values), tuple(cell[:2] for cell in row.origin.written)
 

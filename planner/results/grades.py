@@ -28,6 +28,8 @@ def grades(inputs: Inputs, plan: Plan, cost: Table) -> dict[str, float]:
     for c in data.commitments:
         level = weakest((grade(c.contract.origin, "value"), grade(c.contract.origin, "take_or_pay")))
         sums[level] += plan.shortfall[c.index] * c.discount
-    sums["assumed"] += sum(row[4] for row in cost.rows if row[2] in ("route", "soft", "unserved")) / MILLION
+    sums["assumed"] += (
+        sum(row["discounted_usd"] for row in cost.records() if row["item"] in ("route", "soft", "unserved")) / MILLION
+    )
     whole = sum(sums.values())
     return {level: amount / whole for level, amount in sums.items()} if whole > 0 else {}

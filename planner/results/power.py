@@ -78,17 +78,17 @@ def taken(plan: Plan, s: int, t: int) -> float:
     return made + sold
 
 
-def supply_bills(plan: Plan) -> Iterator[tuple[int, str, float]]:
-    """(period, provider, million USD) of managed sites; what stands on a grid belongs to no provider."""
+def supply_bills(plan: Plan) -> Iterator[tuple[int, str, str, float]]:
+    """(period, provider, site, million USD) of managed sites; what stands on a grid belongs to no provider and no site."""
     data = plan.instance
     for t in data.times:
         for m in data.managed:
             lines = (line for i in data.slices.there(t) for line in supply_lines(plan, m, t, i))
             if bill := sum(line.cost for line in lines):
-                yield t, m.site.provider, bill
+                yield t, m.site.provider, m.site.id, bill
         for source in data.sources:
             if bill := standing_bill(plan, source.index, t):
-                yield t, source.provider or "", bill
+                yield t, source.provider or "", source.row.site or "", bill
 
 
 def energy_tables(plan: Plan) -> list[Table]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from planner.core.calendar import overlap_days
+from planner.core.calendar import Period, overlap_days
 from planner.core.table import MILLION, Row, Table, make
 from planner.inputs.assembly import Inputs
 from planner.results.plan import DUST, Plan
@@ -27,6 +27,7 @@ def tables(inputs: Inputs, plan: Plan) -> list[Table]:
     """Every table of a plan but the constraints and the sources, which have rooms of their own."""
     made = [
         mix(plan),
+        summary(plan),
         allocation(plan),
         fleet(plan),
         demand(plan),
@@ -38,7 +39,7 @@ def tables(inputs: Inputs, plan: Plan) -> list[Table]:
         made.append(licences(plan))
     if plan.instance.losses:
         made.append(resilience(plan))
-    return made + energy_tables(plan)
+    return [dated(table, inputs.horizon) for table in (*made, *energy_tables(plan))]
 
 
 @dataclass
@@ -73,7 +74,7 @@ def provider_sums(plan: Plan) -> dict[tuple[int, str], ProviderSums]:
         mine.spend += spend(plan, p, t) * MILLION
     for w, p, t in plan.use:
         sums[t, data.positions[p].site.provider].compute += plan.delivered(w, p, t)
-    for t, provider, amount in supply_bills(plan):
+    for t, provider, _, amount in supply_bills(plan):
         if (t, provider) in sums:
             sums[t, provider].spend += amount * MILLION
     return sums
@@ -85,28 +86,45 @@ def spend(plan: Plan, p: int, t: int) -> float:
     return plan.held[p, t] * (data.rent[p][t] + data.capital[p][t]) + metered_bill(plan, p, t)
 
 
+SHARES = ("compute", "power", "spend")
+MIX = "provider racks_held gpus compute_h100e power_mw spend_usd share_compute share_power share_spend"
+
+
 def mix(plan: Plan) -> Table:
-    """Per period and provider; the block `total` has spend summed, the rest as means over the hours, shares as ratios of sums."""
-    data = plan.instance
-    sums = provider_sums(plan)
-    hours = sum(t.hours for t in data.periods)
-    blocks = [(t.label, {name: s for (i, name), s in sums.items() if i == t.index}) for t in data.periods]
-    total: dict[str, ProviderSums] = {}
-    for (t_index, name), s in sums.items():
-        total.setdefault(name, ProviderSums()).add(s, data.periods[t_index].hours / hours)
+    """What each provider holds, delivers, draws and is paid in each period. No row is a sum of others."""
+    data, sums = plan.instance, provider_sums(plan)
     rows = []
-    for name, block in [*blocks, ("total", total)]:
-        whole = ProviderSums()
-        for s in block.values():
-            whole.add(s)
-        for provider, s in block.items():
-            shares = [
-                part / all_ if all_ > 0 else 0.0
-                for part, all_ in ((s.compute, whole.compute), (s.power, whole.power), (s.spend, whole.spend))
-            ]
-            rows.append((name, provider, s.racks, s.gpus, s.compute, s.power, s.spend, *shares))
-    columns = "period provider racks gpus compute_h100e power_mw spend_usd share_compute share_power share_spend"
-    return make("mix", columns, rows)
+    for t in data.periods:
+        rows += _shares(t.label, {name: s for (i, name), s in sums.items() if i == t.index})
+    return make("mix", f"period {MIX}", rows)
+
+
+def summary(plan: Plan) -> Table:
+    """The mix by calendar year and in all (span `total`): spend summed, the rest means over the hours, shares ratios of sums."""
+    data, sums = plan.instance, provider_sums(plan)
+    rows = []
+    for span in (*dict.fromkeys(str(t.year) for t in data.periods), "total"):
+        within = [t for t in data.periods if span in (str(t.year), "total")]
+        hours = sum(t.hours for t in within)
+        found: dict[str, ProviderSums] = {}
+        for t in within:
+            for (i, name), s in sums.items():
+                if i == t.index:
+                    found.setdefault(name, ProviderSums()).add(s, t.hours / hours)
+        rows += _shares(span, found)
+    return make("summary", f"span {MIX}", rows)
+
+
+def _shares(when: str, block: Mapping[str, ProviderSums]) -> list[Row]:
+    """The providers of a period or span with their shares of it."""
+    whole = ProviderSums()
+    for s in block.values():
+        whole.add(s)
+    return [
+        (when, provider, s.racks, s.gpus, s.compute, s.power, s.spend,
+         *(getattr(s, of) / getattr(whole, of) if getattr(whole, of) > 0 else 0.0 for of in SHARES))
+        for provider, s in block.items()
+    ]  # fmt: skip
 
 
 def allocation(plan: Plan) -> Table:
@@ -123,17 +141,30 @@ def allocation(plan: Plan) -> Table:
 
 
 def fleet(plan: Plan) -> Table:
-    """Racks added, held and online by position."""
+    """Racks added and removed, held, online and dark by position; dark racks are held and not powered."""
     data = plan.instance
     rows = []
     for t in data.times:
         for position in data.positions:
             p = position.index
             added, held, online = plan.added.get((p, t), 0.0), plan.held[p, t], plan.online[p, t]
-            if max(added, held, online) > DUST:
+            removed = removed_racks(plan, p, t)
+            if max(added, removed, held, online) > DUST:
                 place = (data.periods[t].label, position.site.provider, position.site.id, position.accelerator.id, position.label)
-                rows.append((*place, added, held, online, online * data.power[p]))
-    return make("fleet", "period provider site accelerator offer racks_added racks_held racks_online power_mw", rows)
+                rows.append((*place, added, removed, held, online, max(0.0, held - online), online * data.power[p]))
+    racks = "racks_added racks_removed racks_held racks_online racks_dark"
+    return make("fleet", f"period provider site accelerator offer {racks} power_mw", rows)
+
+
+def removed_racks(plan: Plan, p: int, t: int) -> float:
+    """Racks that left a position since the period before (first of all: since the first day of its fleet): terms that ran out,
+    fleets that shrink. On-demand racks never stay, so none leaves."""
+    position = plan.instance.positions[p]
+    if position.on_demand:
+        return 0.0
+    before = plan.held[p, t - 1] if t else position.fleet[0]
+    left = before + plan.added.get((p, t), 0.0) - plan.held[p, t]
+    return left if left > DUST else 0.0
 
 
 def demand(plan: Plan) -> Table:
@@ -150,36 +181,52 @@ def demand(plan: Plan) -> Table:
     return make("demand", "period workload demand_h100e served_h100e unserved_h100e", rows)
 
 
-def cost(inputs: Inputs, plan: Plan) -> Table:
-    """What is paid, by period, provider and item; undiscounted and discounted."""
-    data = plan.instance
-    sums: dict[tuple[str, str, str], list[float]] = {}
+SPENT = ("rent", "dark_rent", "energy", "capex")  # items that are spend; a route, a shortfall, what is unserved are cost
 
-    def pay(period: str, provider: str, item: str, amount: float, discount: float) -> None:
+
+def cost(inputs: Inputs, plan: Plan) -> Table:
+    """What is paid, by period, place, offer, contract and item, undiscounted and discounted; blank where an item has no such.
+
+    Rent of racks online is `rent`, of dark ones `dark_rent`. A source of power stands at its site, or on its grid at none.
+    """
+    data = plan.instance
+    sums: dict[tuple[str, ...], list[float]] = {}
+
+    def pay(
+        period: str, provider: str, item: str, amount: float, worth: float, place: tuple[str, ...] = ("", "", "", "")
+    ) -> None:
         if amount:
-            entry = sums.setdefault((period, provider, item), [0.0, 0.0])
+            entry = sums.setdefault((period, provider, *place, item), [0.0, 0.0])
             entry[0] += amount * MILLION
-            entry[1] += amount * discount * MILLION
+            entry[1] += amount * worth * MILLION
+
+    def at(p: int) -> tuple[str, ...]:
+        position = data.positions[p]
+        return position.site.id, position.accelerator.id, position.label, position.offer.contract or ""
 
     for (p, t), held in plan.held.items():
         provider, label, worth = data.positions[p].site.provider, data.periods[t].label, data.discount[t]
-        pay(label, provider, "rent", held * data.rent[p][t], worth)
-        pay(label, provider, "energy", metered_bill(plan, p, t), worth)
-        pay(label, provider, "capex", held * data.capital[p][t], worth)
-    for t, provider, amount in supply_bills(plan):
-        pay(data.periods[t].label, provider, "energy", amount, data.discount[t])
+        dark = max(0.0, held - plan.online[p, t])
+        dark = dark if dark > DUST else 0.0
+        pay(label, provider, "rent", (held - dark) * data.rent[p][t], worth, at(p))
+        pay(label, provider, "dark_rent", dark * data.rent[p][t], worth, at(p))
+        pay(label, provider, "energy", metered_bill(plan, p, t), worth, at(p))
+        pay(label, provider, "capex", held * data.capital[p][t], worth, at(p))
+    for t, provider, site, amount in supply_bills(plan):
+        pay(data.periods[t].label, provider, "energy", amount, data.discount[t], (site, "", "", ""))
     costs = {(s.workload, p): s.route_cost for k in data.classes for s in k.serves for p in k.positions if s.route_cost}
     for w, p, t in plan.use:
         if (w, p) in costs:
             amount = plan.delivered(w, p, t) * costs[w, p] * data.periods[t].hours / MILLION
-            pay(data.periods[t].label, data.positions[p].site.provider, "route", amount, data.discount[t])
+            pay(data.periods[t].label, data.positions[p].site.provider, "route", amount, data.discount[t], at(p))
     for c in data.commitments:
-        pay(c.label, c.contract.provider, "shortfall", plan.shortfall[c.index], c.discount)
+        place = ("", "", "", c.contract.id)
+        pay(c.label, c.contract.provider, "shortfall", plan.shortfall[c.index], c.discount, place)
     for (w, t), missing in plan.unserved.items():
         amount = missing * (data.unserved_price[w] or 0.0) * data.periods[t].hours / MILLION
         pay(data.periods[t].label, "", "unserved", amount, data.discount[t])
     for period, amount, discounted in _soft_payments(inputs, plan):
-        entry = sums.setdefault((period, "", "soft"), [0.0, 0.0])
+        entry = sums.setdefault((period, "", "", "", "", "", "soft"), [0.0, 0.0])
         entry[0] += amount * MILLION
         entry[1] += discounted * MILLION
     order = {t.label: t.index for t in data.periods}
@@ -188,7 +235,7 @@ def cost(inputs: Inputs, plan: Plan) -> Table:
         for key, amounts in sorted(sums.items(), key=lambda item: (order.get(item[0][0], len(order)), item[0]))
         if max(map(abs, amounts)) > 1e-6
     ]
-    return make("cost", "period provider item amount_usd discounted_usd", rows)
+    return make("cost", "period provider site accelerator offer contract item amount_usd discounted_usd", rows)
 
 
 def _soft_payments(inputs: Inputs, plan: Plan) -> Iterator[tuple[str, float, float]]:
@@ -354,18 +401,40 @@ def resilience(plan: Plan) -> Table:
 def totals(plan: Plan, made: Sequence[Table]) -> dict[str, float]:
     """The totals of plan.json."""
     data = plan.instance
-    by_name = {table.name: table for table in made}
-    costs = by_name["cost"].rows
-    fleet_rows = [row for row in by_name["power"].rows if row[1] == "fleet"]
+    records = {table.name: table.records() for table in made if table.name in ("cost", "power")}
+    costs, fleets = records["cost"], [row for row in records["power"] if row["scope"] == "fleet"]
     found = {
-        "cost_usd": sum(row[4] for row in costs),
-        "spend_usd": sum(row[3] for row in costs if row[2] in ("rent", "energy", "capex")),
-        "peak_power_mw": max((row[3] for row in fleet_rows), default=0.0),
-        "energy_mwh": sum(row[6] for row in fleet_rows),
-        "carbon_t": sum(row[7] for row in fleet_rows),
+        "cost_usd": sum(row["discounted_usd"] for row in costs),
+        "spend_usd": sum(row["amount_usd"] for row in costs if row["item"] in SPENT),
+        "peak_power_mw": max((row["draw_mw"] for row in fleets), default=0.0),
+        "energy_mwh": sum(row["energy_mwh"] for row in fleets),
+        "carbon_t": sum(row["carbon_t"] for row in fleets),
         "unserved_h100e_h": sum(missing * data.periods[t].hours for (_, t), missing in plan.unserved.items()),
-        "shortfall_usd": sum(row[3] for row in costs if row[2] == "shortfall"),
+        "shortfall_usd": sum(row["amount_usd"] for row in costs if row["item"] == "shortfall"),
     }
     if data.objective == "demand_scale":
         found["demand_scale"] = plan.scale
     return found
+
+
+WHEN = ("period", "span")  # columns that say when; `start` and `end` are put beside them
+
+
+def dated(table: Table, horizon: Sequence[Period]) -> Table:
+    """A table with the first and the last day beside every period, year or span of the horizon; unchanged if it has none.
+
+    Years are those days of them that lie in the horizon; `total`, `term` and the like are all of it.
+    """
+    at = next((i for i, column in enumerate(table.columns) if column in WHEN), None)
+    if at is None or "start" in table.columns:
+        return table
+    days = {t.label: (t.first, t.last) for t in horizon}
+    for year in {t.year for t in horizon}:
+        mine = [t for t in horizon if t.year == year]
+        days.setdefault(str(year), (mine[0].first, mine[-1].last))
+    whole = (horizon[0].first, horizon[-1].last)
+    rows = []
+    for row in table.rows:
+        start, end = days.get(str(row[at]).split(" ")[0], whole)
+        rows.append((*row[: at + 1], str(start), str(end), *row[at + 1 :]))
+    return Table(table.name, (*table.columns[: at + 1], "start", "end", *table.columns[at + 1 :]), tuple(rows))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy as np
 
 from planner.audit import audit
 from planner.core.errors import VerificationFailed
@@ -41,22 +39,7 @@ def whole(model: Model, inputs: Inputs, values: Vector, what: str) -> Whole:
     return Whole(plan, {table.name: table for table in made}, found, verdict.checked)
 
 
-def by_year(inputs: Inputs, mix: Sequence[Row]) -> list[Row]:
-    """Rows of mix.csv by year, then over all (`total`): year, provider, shares of compute, power and spend, mean power [MW],
-    spend [USD]."""
-    periods = {period.label: period for period in inputs.horizon}
-    hours: dict[str, float] = {}
-    for period in periods.values():
-        for year in (str(period.year), "total"):
-            hours[year] = hours.get(year, 0.0) + period.hours
-    sums: dict[tuple[str, str], Vector] = {}  # compute [h100e·h], power [MWh at rated load], spend [USD]
-    for label, provider, _, _, compute, power, spend, *_ in mix:
-        for year in (str(periods[label].year), "total") if label in periods else ():
-            more = np.array([compute * periods[label].hours, power * periods[label].hours, spend])
-            sums[year, provider] = sums.get((year, provider), np.zeros(3)) + more
-    found: list[Row] = []
-    for (year, provider), mine in sorted(sums.items()):
-        every = sum((other for (when, _), other in sums.items() if when == year), np.zeros(3))
-        shares = [float(part / all_of_it) if all_of_it > 0 else 0.0 for part, all_of_it in zip(mine, every, strict=True)]
-        found.append((year, provider, *shares, float(mine[1] / hours[year]), float(mine[2])))
-    return found
+def by_year(summary: Table) -> list[Row]:
+    """Rows of summary.csv: year or `total`, provider, shares of compute, power and spend, mean power [MW], spend [USD]."""
+    columns = ("span", "provider", "share_compute", "share_power", "share_spend", "power_mw", "spend_usd")
+    return sorted(tuple(row[column] for column in columns) for row in summary.records())

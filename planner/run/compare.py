@@ -30,7 +30,8 @@ class Compared:
     sources: pd.DataFrame
 
 
-MIX = ("period", "provider", "share_compute")
+MIX = ("period", "start", "end", "provider", "share_compute")
+NAMES = MIX[:-1]
 SOURCES = ("what", "value", "unit")
 
 
@@ -45,8 +46,11 @@ def from_folder(folder: Path) -> Compared:
         paid = sum(float(row["discounted_usd"]) for row in tables["cost"])
         if changed or abs(paid - float(manifest["totals"]["cost_usd"])) > 1e-6 * max(1.0, abs(paid)):
             raise ValueError(f"{', '.join(changed) or 'plan.json'} is not what was written")
-        mix, sources = pd.DataFrame(tables["mix"]), pd.DataFrame(tables["sources"], dtype=str)
-        numbers = [c for c in mix.columns if c not in ("period", "provider")]
+        mix, sources = (
+            _both(pd.DataFrame(tables["mix"]), pd.DataFrame(tables["summary"])),
+            pd.DataFrame(tables["sources"], dtype=str),
+        )
+        numbers = [c for c in mix.columns if c not in NAMES]
         mix[numbers] = mix[numbers].apply(pd.to_numeric)
         totals = {key: float(value) for key, value in manifest["totals"].items()}
         sources["value"], sources["unit"], sources["what"], mix["period"], mix["provider"], mix["share_compute"]
@@ -55,6 +59,12 @@ def from_folder(folder: Path) -> Compared:
         raise InputFault.one(what, "`planner verify` says what is wrong with it; or solve again", Location(str(folder))) from None
     totals |= _energy_totals(tables.get("energy", []), tables.get("built", []))
     return Compared(folder.resolve().name, str(manifest.get("status")), totals, mix, sources)
+
+
+def _both(mix: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """The mix by period, and in all as the period `total`."""
+    whole = summary[summary["span"] == "total"].rename(columns={"span": "period"})
+    return pd.concat([mix, whole], ignore_index=True)
 
 
 def from_result(result: Any) -> Compared:
@@ -70,7 +80,9 @@ def from_result(result: Any) -> Compared:
         return Compared(result.inputs.name, result.status, {}, pd.DataFrame(columns=MIX), written)
     energy = {table.name: table.records() for table in result.tables if table.name in ("energy", "built")}
     totals = result.totals | _energy_totals(energy.get("energy", []), energy.get("built", []))
-    return Compared(result.inputs.name, result.status, totals, frame(result.table("mix")), written)
+    return Compared(
+        result.inputs.name, result.status, totals, _both(frame(result.table("mix")), frame(result.table("summary"))), written
+    )
 
 
 def _energy_totals(energy: Sequence[Mapping[str, object]], built: Sequence[Mapping[str, object]]) -> dict[str, float]:
@@ -97,7 +109,7 @@ def results(plans: Sequence[Compared]) -> pd.DataFrame:
         rows += [(plan.name, what, "total", "", value) for what, value in plan.totals.items()]
         for row in plan.mix.to_dict("records"):
             for what, value in row.items():
-                if what not in ("period", "provider"):
+                if what not in NAMES:
                     rows.append((plan.name, str(what), str(row["period"]), str(row["provider"]), float(value)))
     table = pd.DataFrame(rows, columns=["plan", "what", "period", "provider", "value"])
     key = ["what", "period", "provider"]

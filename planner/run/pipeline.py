@@ -193,6 +193,7 @@ def tabled(inputs: Inputs, model: Model, solution: Solution, sides: Mapping[int,
     totals = report.totals(found, made)
     grades = graded.grades(inputs, found, next(table for table in made if table.name == "cost"))
     made += [shadow_prices.table(list(limited)), provenance.sources(inputs)]
+    made = [report.dated(table, inputs.horizon) for table in made]
     texts = {table.name: csv_text(table) for table in made}
     return {"plan": found, "tables": tuple(made), "limits": limited, "totals": totals, "grades": grades, "texts": texts}
 

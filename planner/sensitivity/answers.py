@@ -80,8 +80,8 @@ def _told(result: Result, cell: Cell) -> float:
     if cell.of == "cost":
         return float(result.totals["cost_usd"])
     column = next(name for name, of in COLUMNS.items() if of == cell.of)
-    when = cell.period.label if cell.period else "total"
-    mine = (row for row in result.table("mix").records() if (row["period"], row["provider"]) == (when, cell.whose))
+    table, column_of, when = ("mix", "period", cell.period.label) if cell.period else ("summary", "span", "total")
+    mine = (row for row in result.table(table).records() if (row[column_of], row["provider"]) == (when, cell.whose))
     return float(next((row[column] for row in mine), 0.0))
 
 

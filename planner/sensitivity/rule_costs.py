@@ -25,7 +25,7 @@ from planner.model.measures import objective_unit
 from planner.model.naming import ids
 from planner.model.rules import RULES, Row, decode, rule_name
 from planner.results.plan import interpret
-from planner.results.tables import mix
+from planner.results.tables import summary
 from planner.solver.solve import Solution
 from planner.solver.warm import Answer, Probe, carry
 
@@ -229,9 +229,9 @@ def _questions(inputs: Inputs, control: ExportControl, name: str) -> list[tuple[
 
 
 def _shares(model: Model, answer: Answer) -> Mapping[str, float]:
-    """Share of each provider in the compute over the horizon, as in the block `total` of mix.csv."""
-    found = mix(interpret(model, Solution("optimal", list(answer.values), [], answer.objective)))
-    return {row["provider"]: row["share_compute"] for row in found.records() if row["period"] == "total"}
+    """Share of each provider in the compute over the horizon, as in summary.csv."""
+    found = summary(interpret(model, Solution("optimal", list(answer.values), [], answer.objective)))
+    return {row["provider"]: row["share_compute"] for row in found.records() if row["span"] == "total"}
 
 
 def table(found: list[Cost]) -> Table:

@@ -86,19 +86,22 @@ class Cell:
 
 
 def cell_of(inputs: Inputs, text: str) -> Cell:
-    """The cell that `mix.csv:azure:2028-Q3` or `mix.csv:azure:total:spend_usd` names; InputFault with what could be meant."""
-    example = "write e.g. mix.csv:azure:2028-Q3 (its compute), mix.csv:azure:total:spend_usd, or plan.json:cost_usd"
+    """The cell that `mix.csv:azure:2028-Q3` or `summary.csv:azure:total:spend_usd` names; InputFault with what could be meant."""
+    example = "write e.g. mix.csv:azure:2028-Q3 (its compute), summary.csv:azure:total:spend_usd, or plan.json:cost_usd"
     file, *rest = text.split(":")
     if file == "plan.json" and rest == ["cost_usd"]:
         return Cell("cost", None, None)
-    if file != "mix.csv" or len(rest) not in (2, 3):
+    if file not in ("mix.csv", "summary.csv") or len(rest) not in (2, 3):
         raise InputFault.one(f"`{text}` names no result that can be traced", example)
     whose, when, *column = rest
     if whose not in inputs.providers:
         raise InputFault.one(f"`{text}`: no provider `{whose}` in this plan", did_you_mean(whose, inputs.providers))
     labels = {t.label: t for t in inputs.horizon}
-    if when != "total" and when not in labels:
-        raise InputFault.one(f"`{text}`: no period `{when}`", did_you_mean(when, [*labels, "total"]))
+    known = list(labels) if file == "mix.csv" else ["total"]
+    if when not in known:
+        what = f"`{text}`: no {'period' if file == 'mix.csv' else 'span to be traced'} `{when}`"
+        fix = "the whole horizon is summary.csv:PROVIDER:total" if when == "total" else did_you_mean(when, known)
+        raise InputFault.one(what, fix)
     name = column[0] if column else "compute_h100e"
     if name not in COLUMNS:
         raise InputFault.one(f"`{text}`: `{name}` cannot be traced", f"take one of {', '.join(COLUMNS)}")

@@ -18,6 +18,7 @@ from planner.terminal.screen import blocks, cell, draw, facts, say, show_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from planner.alternatives.ties import Room
     from planner.core.table import Table
     from planner.run.compare import Compared
     from planner.run.pipeline import Result
@@ -33,8 +34,8 @@ def show_headline(result: Result, out: Console) -> None:
     facts(_totals(result), out)
 
 
-def show(result: Result, folder: str | None, out: Console) -> None:
-    """The answer of `planner solve`."""
+def show(result: Result, folder: str | None, out: Console, ties: Sequence[Room] = (), by: str = "provider") -> None:
+    """The answer of `planner solve`; `ties` are those, by provider or site, that could move at the same cost."""
     show_headline(result, out)
     out.print()
     _mix_by_year(result, out)
@@ -42,7 +43,22 @@ def show(result: Result, folder: str | None, out: Console) -> None:
     _energy(result, out)
     _binding(result, out)
     out.print()
-    facts([*_unserved(result), *_rests_on(result), _files(result, folder)], out)
+    facts([*_unserved(result), *_ties(result, ties, by), *_rests_on(result), _files(result, folder)], out)
+
+
+def _ties(result: Result, ties: Sequence[Room], by: str, most: int = 4) -> list[tuple[str, str]]:
+    """How far the mix could move and be as good, in one line."""
+    if result.claim is None or result.claim.single is None:
+        return [("ties", "not known: one of possibly many plans that are as good")] if result.status == "optimal" else []
+    same = "at the same cost" if result.inputs.scenario.objective.name == "cost" else "with the same objective"
+    if not ties:
+        return [("ties", f"no {by} could have another share of the power{'' if by == 'site' else ' or spend'} {same}")]
+    parts = []
+    for of in dict.fromkeys(r.of for r in ties):
+        mine = [r for r in ties if r.of == of]
+        told = [f"{r.name} {100 * r.low:.0f} to {100 * r.high:.0f} % (here {100 * r.share:.0f})" for r in mine[:most]]
+        parts.append(f"of the {of} {', '.join(told)}" + (f" and {len(mine) - most} more" if len(mine) > most else ""))
+    return [("ties", f"{same} could have {'; '.join(parts)}")]
 
 
 def _energy(result: Result, out: Console, most: int = 6) -> None:
@@ -86,7 +102,8 @@ def _totals(result: Result) -> list[tuple[str, str]]:
     scenario, totals = result.inputs.scenario, result.totals
     rate = scenario.money.discount_rate
     parts: dict[str, float] = {}
-    for _, _, item, _, discounted in result.table("cost").rows:
+    for row in result.table("cost").records():
+        item, discounted = row["item"], row["discounted_usd"]
         name = PARTS.get(item, "spend")
         parts[name] = parts.get(name, 0.0) + discounted
     big = [(name, value) for name, value in parts.items() if abs(value) >= 5e-4 * abs(totals["cost_usd"])]
@@ -96,8 +113,8 @@ def _totals(result: Result) -> list[tuple[str, str]]:
     rows = [("cost", cost)]
     spend, shortfall = amount(totals["spend_usd"], "USD"), amount(totals["shortfall_usd"], "USD")
     rows.append(("spend", f"{spend} undiscounted; take-or-pay shortfall {shortfall}"))
-    peak = max((row for row in result.table("power").rows if row[1] == "fleet"), key=lambda row: row[3])
-    drawn = f"peak {amount(totals['peak_power_mw'], 'MW')} ({peak[0]}); energy {amount(totals['energy_mwh'], 'MWh')}"
+    peak = max((row for row in result.table("power").records() if row["scope"] == "fleet"), key=lambda row: row["draw_mw"])
+    drawn = f"peak {amount(totals['peak_power_mw'], 'MW')} ({peak['period']}); energy {amount(totals['energy_mwh'], 'MWh')}"
     rows.append(("power", f"{drawn}; carbon {amount(totals['carbon_t'], 't')}"))
     rows += _soft(result)
     objective = scenario.objective.name
@@ -115,7 +132,7 @@ def _soft(result: Result) -> list[tuple[str, str]]:
     over: dict[tuple[str, str], float] = {}
     for (rule, subject, *_), amount_over in result.plan.excess.items() if result.plan else ():
         over[str(rule), str(subject)] = max(over.get((str(rule), str(subject)), 0.0), amount_over)
-    paid = sum(row[3] for row in result.table("cost").rows if row[2] == "soft")
+    paid = sum(row["amount_usd"] for row in result.table("cost").records() if row["item"] == "soft")
     found = [
         f"{rule_name(rule, subject)} by {amount(most * RULES[rule].scale, RULES[rule].unit)}"
         for (rule, subject), most in over.items()
@@ -125,47 +142,35 @@ def _soft(result: Result) -> list[tuple[str, str]]:
 
 
 def _mix_by_year(result: Result, out: Console) -> None:
-    """Share of compute and mean power by provider and year, and spend over the horizon, all in one unit each."""
-    inputs = result.inputs
-    years = years_of(inputs.horizon)
-    label_year = {t.label: (t.year, t.hours) for t in inputs.horizon}
-    compute: dict[tuple[str, int], float] = {}
-    power: dict[tuple[str, int], float] = {}
-    spend: dict[str, float] = {}
-    hours: dict[int, float] = {}
-    for year, h in label_year.values():
-        hours[year] = hours.get(year, 0.0) + h
-    for row in result.table("mix").rows:
-        if row[0] in label_year:
-            year, h = label_year[row[0]]
-            compute[row[1], year] = compute.get((row[1], year), 0.0) + row[4] * h
-            power[row[1], year] = power.get((row[1], year), 0.0) + row[5] * h / hours[year]
-            spend[row[1]] = spend.get(row[1], 0.0) + row[6]
-    all_compute = {year: sum(compute.get((name, year), 0.0) for name in spend) for year in years}
-    all_power = {year: sum(power.get((name, year), 0.0) for name in spend) for year in years}
-    mw, power_unit, places = (1e3, "GW", 2) if max(all_power.values(), default=0.0) >= 1e3 else (1.0, "MW", 1)
-    width = len(f"{max(all_power.values(), default=0.0) / mw:.{places}f}")
+    """Share of power and mean power by provider and year, and spend over the horizon, all in one unit each.
+
+    Not shares of compute: work of several kinds is dealt out to racks that no rule tells apart.
+    """
+    years = [str(year) for year in years_of(result.inputs.horizon)]
+    rows_of = {(row["span"], row["provider"]): row for row in result.table("summary").records()}
+    spend = {name: row["spend_usd"] for (span, name), row in rows_of.items() if span == "total"}
+    power = {year: {name: rows_of[year, name]["power_mw"] for name in spend} for year in years}
+    most = max((sum(mine.values()) for mine in power.values()), default=0.0)
+    mw, power_unit, places = (1e3, "GW", 2) if most >= 1e3 else (1.0, "MW", 1)
+    width = len(f"{most / mw:.{places}f}")
     whole = sum(spend.values())
     usd, money = next(((size, name) for size, name in STEPS["USD"][1:] if abs(whole) >= size), (1.0, "USD"))
+    shares = {
+        year: dict(zip(spend, percents([rows_of[year, name]["share_power"] for name in spend]), strict=True)) for year in years
+    }
 
-    def cell(name: str, year: int) -> str:
-        drawn, share = power.get((name, year), 0.0), compute.get((name, year), 0.0)
-        if drawn <= 1e-6 and share <= 1e-6:
-            return "-"
-        return f"{parts[year][name]} {drawn / mw:{width}.{places}f}"
+    def cell(name: str, year: str) -> str:
+        drawn = power[year][name]
+        return f"{shares[year][name]} {drawn / mw:{width}.{places}f}" if drawn > 1e-6 else "-"
 
     def money_cell(value: float) -> str:
         return f"{value / usd:,.{0 if usd == 1 else 1 if abs(whole) >= 100 * usd else 3}f}"
 
-    largest_first = sorted(spend, key=lambda name: -spend[name])
-    parts: dict[int, dict[str, str]] = {}
-    for year in years:
-        mine = [compute.get((name, year), 0.0) / (all_compute[year] or 1.0) for name in spend]
-        parts[year] = dict(zip(spend, percents(mine), strict=True))
+    largest_first = sorted(spend, key=lambda name: (-spend[name], name))
     rows = [[name, *(cell(name, year) for year in years), money_cell(spend[name])] for name in largest_first]
-    rows.append(["all", *(f"{all_power[year] / mw:.{places}f}" for year in years), money_cell(whole)])
-    title = f"Mix by year: share of compute, mean power in {power_unit}; spend in {money}"
-    draw(title, ["provider", *map(str, years), "spend"], rows, out)
+    rows.append(["all", *(f"{sum(power[year].values()) / mw:.{places}f}" for year in years), money_cell(whole)])
+    title = f"Mix by year: share of power, mean power in {power_unit}; spend in {money}"
+    draw(title, ["provider", *years, "spend"], rows, out)
 
 
 def _binding(result: Result, out: Console, most: int = 3) -> None:
@@ -225,8 +230,9 @@ def _unserved(result: Result) -> list[tuple[str, str]]:
     parts = []
     rows: dict[str, list[tuple[str, float, float]]] = {}
     hours = {t.label: t.hours for t in result.inputs.horizon}
-    for period, workload, wanted, _, missing in result.table("demand").rows:
-        rows.setdefault(workload, []).append((period, wanted * hours[period], missing * hours[period]))
+    for row in result.table("demand").records():
+        h = hours[row["period"]]
+        rows.setdefault(row["workload"], []).append((row["period"], row["demand_h100e"] * h, row["unserved_h100e"] * h))
     worst_of_all, most = "", 0.0
     for workload, found in rows.items():
         missing, wanted = sum(row[2] for row in found), sum(row[1] for row in found)

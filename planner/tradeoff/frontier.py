@@ -339,10 +339,11 @@ def plan_of(model: Model, inputs: Inputs, values: Vector) -> tuple[dict[str, flo
         objective = Objective(minimize="cost" if asked & {"cost", "unserved"} else "peak_power")
     judged = replace(inputs, scenario=inputs.scenario.model_copy(update={"objective": objective}))
     made = whole(model, judged, values, "a plan on the curve does not stand up to the audit, so there is no curve")
-    mix, found = made.tables["mix"].rows, made.totals
+    found = made.totals
     hours = sum(period.hours for period in inputs.horizon)
     wanted = measures.demanded(model.instance) * 1e6 / hours * made.plan.scale
-    largest = max((row[4] for row in mix if row[0] == "total"), default=0.0)
+    summary = made.tables["summary"].records()
+    largest = max((row["compute_h100e"] for row in summary if row["span"] == "total"), default=0.0)
     found |= {"demand_scale": made.plan.scale, "largest_share": largest / wanted if wanted else 0.0}
-    years = tuple((year, provider, compute, *more) for year, provider, compute, _, _, *more in by_year(inputs, mix))
+    years = tuple((year, provider, compute, *more) for year, provider, compute, _, _, *more in by_year(made.tables["summary"]))
     return {column: float(found[column]) for column in COLUMNS.values()}, years, made.checks
