@@ -23,6 +23,7 @@ from pathlib import Path
 
 from planner.core.errors import InputFault, Location
 
+ORIGIN = "SkyPilot price catalogue"  # what the source of every row begins with
 COLUMNS: tuple[str, ...] = (
     "id", "provider", "accelerator", "site", "country", "contract", "from", "to", "price [USD/gpu/hour]", "billing", "energy",
     "capex [USD/rack]", "lifetime [year]", "term [year]", "max [gpu]", "source", "confidence", "note",
@@ -205,6 +206,22 @@ def read_catalogue(path: Path, accelerators: Mapping[str, Sequence[str]] | None 
     offers.sort(key=lambda offer: offer["id"])
     left_out.sort(key=lambda item: (item.file, item.line, item.what))
     return Import(tuple(offers), tuple(left_out), tuple(file.path.as_posix() for file in chosen))
+
+
+def not_ours(path: Path) -> str:
+    """What a file holds that no import of ours wrote; empty if it is one, or if there is none."""
+    if not path.exists():
+        return ""
+    try:
+        with path.open(encoding="utf-8", newline="") as text:
+            rows = list(csv.DictReader(text))
+        heads = path.read_text("utf-8").splitlines()[:1]
+    except (OSError, ValueError, csv.Error):
+        return "it cannot be read as a table"
+    if heads != [",".join(COLUMNS)]:
+        return "its columns are others"
+    mine = all(str(row.get("source", "")).startswith(ORIGIN) for row in rows)
+    return "" if rows and mine else "it has rows of other sources" if rows else "it has no rows"
 
 
 def as_csv(offers: Iterable[Mapping[str, str]]) -> str:
@@ -506,7 +523,7 @@ def _offers(
 def _source(file: _File, columns: int, line: int) -> str:
     layout = f"layout v{file.layout}, {columns} columns" if file.layout else f"layout of {columns} columns"
     place = f"{file.cloud}/{file.path.name}:{line}"
-    return f"SkyPilot price catalogue (https://github.com/skypilot-org/skypilot-catalog), {place}, {layout}"
+    return f"{ORIGIN} (https://github.com/skypilot-org/skypilot-catalog), {place}, {layout}"
 
 
 def _note(file: _File, best: _Listing, group: Sequence[_Listing]) -> str:

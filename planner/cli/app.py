@@ -22,9 +22,12 @@ from planner.cli.shell import (
     end_infeasible,
     guarded,
     main,
+    may_write,
     print_json,
+    tell,
+    write_answer,
 )
-from planner.core.errors import InputFault, Stopped, VerificationFailed
+from planner.core.errors import InputFault, Location, Stopped, VerificationFailed
 
 if TYPE_CHECKING:
     from planner.run.compare import Compared
@@ -122,26 +125,23 @@ def compare(
     """Show plans side by side. Totals, provider mixes, and what differs in the inputs."""
     if len(plans) < 2:
         raise typer.BadParameter("give two or more plan folders or scenarios")
-    from planner.results.folder import check_beside, csv_text, write_file
     from planner.run import compare as room
     from planner.terminal import plan as answer
     from planner.terminal import screen
 
-    if output:
-        check_beside(output)
+    may_write(output, "compare")
     found = room.distinct([_compared(name, set_ or [], quiet) for name in plans])
     if all(plan.status == "infeasible" for plan in found):
         raise typer.Exit(3)
     results, inputs = room.results(found), room.inputs(found)
-    if output:
-        write_file(output / "results.csv", csv_text(room.as_table("results", results)))
-        write_file(output / "inputs.csv", csv_text(room.as_table("inputs", inputs)))
+    tables = (room.as_table("results", results), room.as_table("inputs", inputs))
+    write_answer(output, "compare", None, set_ or [], tables, about={"compared": [plan.name for plan in found]})
     if as_json:
         print_json(room.data(found, inputs))
         return
     answer.show_comparison(found, inputs, screen.console())
     if output:
-        print(f"files: {output}/results.csv, {output}/inputs.csv")
+        tell(f"files: {output}/results.csv, {output}/inputs.csv")
 
 
 def _compared(name: str, overrides: Sequence[str], quiet: bool) -> Compared:
@@ -154,7 +154,7 @@ def _compared(name: str, overrides: Sequence[str], quiet: bool) -> Compared:
     with busy(f"solving {name}", quiet):
         result = pipeline.plan_scenario(name, overrides)
     if result.status == "infeasible":
-        print(f"{name} has no feasible plan; `planner explain {name}` says why", file=sys.stderr)
+        tell(f"{name} has no feasible plan; `planner explain {name}` says why", error=True)
         return room.from_result(result)
     failed = pipeline.unproved(result)
     if failed is not None and not isinstance(failed, Stopped):
@@ -178,11 +178,11 @@ def verify(
     verdict = verification.verify(folder, scenario, exact)
     if verdict.foreign:
         what = "are not what the plan was made from; it is judged by them as they are now"
-        print(f"note: {scenario} or its data {what}", file=sys.stderr)
+        tell(f"note: {scenario} or its data {what}", error=True)
     if verdict.strangers:
         names = ", ".join(map(verification.plain, verdict.strangers[:5]))
         more = f" and {len(verdict.strangers) - 5} more" if len(verdict.strangers) > 5 else ""
-        print(f"note: {folder} holds what is no part of the plan and was not judged: {names}{more}", file=sys.stderr)
+        tell(f"note: {folder} holds what is no part of the plan and was not judged: {names}{more}", error=True)
     if as_json:
         found = {"passed": verdict.passed, "known": verdict.word if verdict.passed else "failed", "status": verdict.status}
         of = {"scenario": verdict.scenario, "bundled": verdict.bundled, "set": verdict.overrides, "cost_usd": verdict.cost}
@@ -192,9 +192,9 @@ def verify(
         inputs = {"digest": verdict.digest, "same_inputs": not verdict.foreign}
         print_json(found | of | inputs | {"audit": pipeline.audit_data(verdict.audit)} | seen | proof)
     elif verdict.passed:
-        print(verdict.line)
+        tell(verdict.line)
         for name, what in verdict.subject:
-            print(f"  {name:9} {what}")
+            tell(f"  {name:9} {what}")
     if not verdict.passed:
         raise VerificationFailed("\n".join([f"{folder}: verification failed", *verdict.faults]))
 
@@ -254,7 +254,15 @@ def import_skypilot(
     reasons: dict[str, int] = {}
     for left in found.left_out:
         reasons[left.why] = reasons.get(left.why, 0) + 1
+    if not found.offers:
+        told = "; ".join(f"{count} rows: {why}" for why, count in sorted(reasons.items(), key=lambda item: -item[1])[:5])
+        what = f"no offers in {len(found.files)} files" + (f" ({told})" if told else "")
+        fix = "give a folder in the layout CLOUD/vms.csv, as UTF-8 text; nothing was written"
+        raise InputFault.one(what, fix, Location(str(path)))
     if output:
+        if other := skypilot.not_ours(output):
+            what, fix = f"is no earlier import ({other})", "give another -o; nothing was overwritten"
+            raise InputFault.one(what, fix, Location(str(output)))
         write_file(output, csv_text(table))
     if as_json:
         print_json({"offers": table.records(), "files": len(found.files), "left_out": reasons})
@@ -262,7 +270,7 @@ def import_skypilot(
         sys.stdout.write(csv_text(table))
     print(f"{len(found.offers)} offers from {len(found.files)} files; {len(found.left_out)} rows left out:", file=sys.stderr)
     for why, count in sorted(reasons.items(), key=lambda item: -item[1]):
-        print(f"  {count:5d}  {why}", file=sys.stderr)
+        tell(f"  {count:5d}  {why}", error=True)
 
 
 @app.command()
@@ -276,7 +284,7 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or em
         print_json(written)
         return
     for name, what in written.items():
-        print(f"{name}: {what}")
+        tell(f"{name}: {what}")
     print("planner schema > scenario.schema.json gives editors completion and checks")
 
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
-from planner.cli.shell import AsJson, Locks, Overrides, Quiet, Scenario, app, busy, end_infeasible, guarded, print_json
+from planner.cli.shell import (
+    AsJson,
+    Locks,
+    Overrides,
+    Quiet,
+    Scenario,
+    app,
+    busy,
+    end_infeasible,
+    guarded,
+    may_write,
+    print_json,
+    tell,
+    write_answer,
+)
 from planner.core.errors import InputFault
 
 if TYPE_CHECKING:
@@ -48,7 +61,7 @@ def explain(
     from planner.terminal import reasons as answer_explain
     from planner.terminal import screen
 
-    _may_write(output)
+    may_write(output, "explain")
     name, overrides = verification.recall(Path(target)) if Path(target).is_dir() else (target, [])
     with busy(f"solving {target}", quiet):
         result = pipeline.plan_scenario(name, [*overrides, *(set_ or [])], locks=lock or [])
@@ -60,7 +73,8 @@ def explain(
     wanted = reasons.Wanted(tuple(trace or ()), entry_prices, cost_of_rules, losses, most)
     with busy(f"asking {target} for its reasons", quiet):
         found = reasons.reasons(result, wanted)
-    _write(output, found.tables)
+    asked = [*overrides, *(set_ or [])]
+    write_answer(output, "explain", result.inputs, asked, found.tables)
     if as_json:
         print_json(found.data())
         return
@@ -69,22 +83,6 @@ def explain(
     out.print()
     answer_explain.show(found, out)
     _files(output, found.tables)
-
-
-def _may_write(folder: Path | None) -> None:
-    """InputFault if the tables cannot be put there."""
-    from planner.results.folder import check_beside
-
-    if folder:
-        check_beside(folder)
-
-
-def _write(folder: Path | None, tables: Sequence[Table]) -> None:
-    """Writes tables into a folder, one file each."""
-    from planner.results.folder import csv_text, write_file
-
-    for table in tables if folder else ():
-        write_file(Path(str(folder)) / f"{table.name}.csv", csv_text(table))
 
 
 @app.command()
@@ -106,7 +104,7 @@ def mixes(
     from planner.terminal import mixes as answer_mixes
     from planner.terminal import screen
 
-    _may_write(output)
+    may_write(output, "mixes")
     inputs, _ = pipeline.prepare(scenario, set_ or [])
     try:
         share = units.number(within)
@@ -119,7 +117,7 @@ def mixes(
         end_infeasible(pipeline.plan_scenario(scenario, set_ or []), as_json)
     if found.status == "unbounded":
         raise pipeline.boundless()
-    _write(output, found.tables())
+    write_answer(output, "mixes", inputs, set_ or [], found.tables())
     if as_json:
         print_json({table.name: table.records() for table in found.tables()})
         return
@@ -153,7 +151,7 @@ def frontier(
     from planner.terminal import screen
     from planner.tradeoff import frontier as room
 
-    _may_write(output)
+    may_write(output, "frontier")
     inputs, _ = pipeline.prepare(scenario, set_ or [])
     with busy(f"walking along {x} of {scenario}", quiet) as tell:
         found = room.frontier(
@@ -161,8 +159,8 @@ def frontier(
         )
     if not found.points:
         end_infeasible(pipeline.plan_scenario(scenario, set_ or []), as_json)
-    _write(output, found.tables())
-    drawn = _draw(output, found) if output else []
+    drawn = _drawn(found) if output else {}
+    write_answer(output, "frontier", inputs, set_ or [], found.tables(), drawn)
     if as_json:
         print_json({table.name: table.records() for table in found.tables()})
         return
@@ -170,24 +168,25 @@ def frontier(
     _files(output, found.tables(), drawn)
 
 
-def _draw(folder: Path, found: Frontier) -> list[str]:
-    """Writes the pictures of a curve; without what draws a note says how to get it."""
-    from planner.results.folder import write_file
+def _drawn(found: Frontier) -> dict[str, bytes]:
+    """The pictures of a curve by file name; without what draws a note says how to get it."""
     from planner.terminal import charts
 
-    names = []
+    made: dict[str, bytes] = {}
     for name, spec in charts.frontier_charts(found).items():
         try:
-            write_file(folder / f"{name}.svg", charts.svg(spec))
-            write_file(folder / f"{name}.png", charts.png(spec))
+            made |= {f"{name}.svg": _bytes(charts.svg(spec)), f"{name}.png": charts.png(spec)}
         except charts.NoDrawing as error:
-            print(error, file=sys.stderr)
-            return []
-        names += [f"{name}.svg", f"{name}.png"]
-    return names
+            tell(str(error), error=True)
+            return {}
+    return made
 
 
-def _files(folder: Path | None, tables: Sequence[Table], more: Sequence[str] = ()) -> None:
+def _bytes(data: str | bytes) -> bytes:
+    return data.encode("utf-8") if isinstance(data, str) else data
+
+
+def _files(folder: Path | None, tables: Sequence[Table], more: Iterable[str] = ()) -> None:
     """Says what was written."""
     if folder:
-        print("files: " + ", ".join(f"{folder}/{name}" for name in (*(f"{table.name}.csv" for table in tables), *more)))
+        tell("files: " + ", ".join(f"{folder}/{name}" for name in (*(f"{table.name}.csv" for table in tables), *more)))

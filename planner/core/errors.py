@@ -10,6 +10,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from planner.core.format import printable
+
 
 @dataclass(frozen=True, order=True)
 class Location:
@@ -39,7 +41,17 @@ class Finding:
     def __str__(self) -> str:
         prefix = "" if self.severity == "error" else f"{self.severity}: "
         head = f"{self.where}: {prefix}{self.what}" if str(self.where) else f"{prefix}{self.what}"
-        return f"{head}\n  fix: {self.fix}" if self.fix else head
+        return f"{_line(head)}\n  fix: {_line(self.fix)}" if self.fix else _line(head)
+
+
+LONGEST = 1000  # characters of a line of a message; what a user wrote may be a megabyte
+
+
+def _line(text: str) -> str:
+    """One line that a terminal shows as it is: control characters written out, the middle of a very long one left out."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST * 3 // 4]} ... ({len(text) - LONGEST:,} characters left out) ... {text[-LONGEST // 4 :]}"
+    return printable(text, "")
 
 
 class PlannerError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 
 EVEN = 1e-9  # a share this little below a whole number of percent is that number
@@ -56,3 +57,18 @@ def clip(text: str, most: int) -> str:
 
 # how a unit of room is spoken of: its size in the unit of the rule, and its name
 UNIT_OF_ROOM = {"MW": (1.0, "MW"), "USD": (1e6, "million USD"), "share": (0.01, "percentage point"), "t": (1e3, "kt")}
+
+
+UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Cs", "Cn")  # control, format (bidi, zero width), line and paragraph separators, no characters
+
+
+def printable(text: str, keep: str = "\n") -> str:
+    """Text with everything written out that a terminal would obey or nobody could see: \\x1b, \\u202e. `keep` stays as it is."""
+    if text.isprintable():  # says no to other blanks too, which are fine
+        return text
+    return "".join(c if c in keep or unicodedata.category(c) not in UNSEEN else _written_out(c) for c in text)
+
+
+def _written_out(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -11,25 +11,31 @@ import contextlib
 import csv
 import ctypes
 import errno
+import hashlib
 import io
 import json
 import math
 import os
 import re
-import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.core.errors import InputFault, Location
+from planner.core.format import UNSEEN, printable
 
 if TYPE_CHECKING:
     from planner.core.table import Table
 
 MANIFEST, CERTIFICATE = "plan.json", "certificate.json"
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count in Japanese spreadsheets
+ANSWER = "manifest.json"  # of what other commands write
+MARK, MARKED = ".being-written", "a planner is writing this folder; if none runs, it was stopped and the folder can go\n"
+WRITTEN: list[str] = []  # what this process has put in place
+FORMULA = "=+-@＝＋－＠"  # what begins a formula; the wide ones count in Japanese spreadsheets
+RUN = re.compile(rf"(;\s*)(?=[{re.escape(FORMULA)}])")  # where the semicolon parts cells
 UNITS = ("usd", "mw", "mwh", "t", "h100e", "hour", "hours", "gpus", "racks")  # last words of columns that hold numbers
 MOST_OF_ONE, MOST_OF_ALL = 200_000_000, 500_000_000  # bytes; the tables of 100,000 columns are 20 MB
 LITTER = (".DS_Store", ".~lock.", "Thumbs.db", "desktop.ini")  # what desktops leave in folders
@@ -52,8 +58,8 @@ def cell(value: Any) -> str:
         return "0" if text in ("-0", "0") or abs(value) < 1e-9 else text
     if isinstance(value, int):
         return str(value)
-    text = str(value).replace("\r\n", "\n").replace("\r", "\n")  # a lone \r would end the row for some readers
-    return "'" + text if text.startswith(FORMULA) and not _is_number(text) else text
+    text = RUN.sub(r"\1'", printable(str(value), ""))  # nothing unseen: neither before a formula nor at all
+    return "'" + text if text.lstrip()[:1] in FORMULA and text.strip() and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:
@@ -66,7 +72,15 @@ def _is_number(text: str) -> bool:
 
 def json_text(data: Any) -> str:
     """JSON that every reader takes: what is not a number is null."""
-    return json.dumps(_finite(data), indent=1, ensure_ascii=False, allow_nan=False, default=str)
+    text = json.dumps(_finite(data), indent=1, ensure_ascii=False, allow_nan=False, default=str)
+    return text if text.isprintable() else "".join(_escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    """A character of JSON; those that a terminal would obey as an escape, which JSON reads as the same."""
+    if character == "\n" or unicodedata.category(character) not in UNSEEN:
+        return character
+    return json.dumps(character)[1:-1]
 
 
 def _finite(data: Any) -> Any:
@@ -102,67 +116,104 @@ def _kind(table: Table, column: int) -> str:
 # --- one folder, whole or not at all ----------------------------------------------------------------------------------
 
 
-def check_target(folder: Path) -> None:
-    """InputFault if a plan cannot be put at `folder`: said before hours of solving."""
+PLAN = "plan"  # the kind of a folder that `solve` writes; other commands write answers, of their own names
+
+
+def check_target(folder: Path, kind: str = PLAN) -> None:
+    """InputFault if a folder of that kind cannot be put at `folder`: said before hours of work.
+
+    Only what is ours may be replaced: an empty folder, or one of the same kind whose manifest names every file in it with the
+    hash that it has. Anything else is somebody's.
+    """
     where = Location(str(folder))
-    final = folder.resolve()
+    final = resolved(folder)
     _heal(final)
     if final.exists():
         if not final.is_dir():
             raise InputFault.one("is a file, not a folder", "give another -o", where)
         if final == Path.cwd() or final in Path.cwd().parents:
-            what = "is the folder that you are in; a plan replaces its folder as a whole"
-            raise InputFault.one(what, "give it one of its own: -o plan", where)
-        if other := _not_ours(final):
-            what = f"holds something else than a plan ({other})"
+            what = "is the folder that you are in; an answer replaces its folder as a whole"
+            raise InputFault.one(what, f"give it one of its own: -o {kind}", where)
+        there = _kind_of(final)
+        if there.foreign:
+            what = f"holds something else than {_called(kind)} ({there.foreign})"
             raise InputFault.one(what, "give an empty or new folder to -o; nothing was overwritten", where)
+        if there.kind not in ("", kind):
+            fix = f"give it a folder of its own: -o {folder}-{kind}"
+            raise InputFault.one(f"holds {_called(there.kind)}, not {_called(kind)}", fix, where)
     parent = final.parent
     nearest = next(p for p in (parent, *parent.parents) if p.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise InputFault.one(f"cannot be written ({nearest} does not allow it)", "give another -o", where)
 
 
-def check_beside(folder: Path) -> None:
-    """InputFault if tables that belong to no plan cannot be put into `folder`: said before the work.
-
-    A plan folder holds what its manifest lists and nothing else, so nothing is added to one.
-    """
-    where, final = Location(str(folder)), folder.resolve()
-    if final.exists() and not final.is_dir():
-        raise InputFault.one("is a file, not a folder", "give another -o", where)
-    if (final / MANIFEST).exists():
-        what = "is a plan folder; with other tables in it, `planner verify` would no longer know it"
-        raise InputFault.one(what, f"give a folder of its own: -o {folder}-reasons", where)
+def _called(kind: str) -> str:
+    return "a plan" if kind == PLAN else f"an answer of `{kind}`"
 
 
-def _not_ours(folder: Path) -> str:
-    """The first thing in a folder that no plan of ours put there."""
+@dataclass(frozen=True)
+class _There:
+    """What a folder holds: the kind of its manifest (empty if it is empty), and the first thing that is not ours."""
+
+    kind: str
+    foreign: str
+
+
+def _kind_of(folder: Path) -> _There:
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith(LITTER))
+    if not names:
+        return _There("", "")
+    manifest = next((name for name in (MANIFEST, ANSWER) if name in names), None)
+    if manifest is None:
+        return _There("", names[0])
     try:
-        tables = json.loads((folder / MANIFEST).read_text("utf-8"))["tables"] if MANIFEST in names else {}
-        ours = {MANIFEST, "datapackage.json", *tables} if MANIFEST in names else set()
-    except (OSError, ValueError, KeyError, TypeError):
-        return MANIFEST
-    return next((name for name in names if name not in ours), "")
+        told = json.loads((folder / manifest).read_text("utf-8"))
+        kind, named = (PLAN, told["tables"]) if manifest == MANIFEST else (str(told["command"]), told["files"])
+        ours = {name: sha for name, sha in named.items() if isinstance(sha, str)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _There("", manifest)
+    for name in names:
+        if name != manifest and ours.get(name) != _hash_of(folder / name):
+            return _There(kind, name)
+    return _There(kind, "")
 
 
-def write(folder: Path, files: Mapping[str, str]) -> None:
+def _hash_of(path: Path) -> str:
+    """The hash of a file; empty for what is none, or cannot be read."""
+    try:
+        if not path.is_file() or path.stat().st_size > MOST_OF_ONE:
+            return ""
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def answer(command: str, files: Mapping[str, str | bytes], about: Mapping[str, Any]) -> dict[str, str | bytes]:
+    """The files of an answer with its manifest, which comes last: what was asked, of which inputs, and the hash of every file."""
+    hashes = {name: hashlib.sha256(_bytes(data)).hexdigest() for name, data in files.items()}
+    return {**files, ANSWER: json_text({"command": command, **about, "files": hashes}) + "\n"}
+
+
+def write(folder: Path, files: Mapping[str, str | bytes], kind: str = PLAN) -> None:
     """Puts the files at `folder` in one step. InputFault if it may not be replaced, or if the disk says no."""
-    check_target(folder)
+    check_target(folder, kind)
     final = folder.resolve()
     fresh = final.parent / f".{final.name}.new-{os.getpid()}"
     old = final.parent / f".{final.name}.old-{os.getpid()}"
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         fresh.mkdir()
-        for name, text in files.items():
-            _write(fresh / name, text)
+        _write(fresh / MARK, MARKED)
+        for name, data in files.items():
+            _write(fresh / name, data)
+        (fresh / MARK).unlink()
         _sync(fresh)
         if not final.exists():
             fresh.rename(final)
         elif not _swap(fresh, final):
             final.rename(old)
             fresh.rename(final)
+        WRITTEN.append(str(folder))
         _sync(final.parent)
     except OSError as error:
         what = f"could not be written: {error.strerror or error}"
@@ -173,14 +224,32 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         if old.exists() and not final.exists():
             old.rename(final)
         for leftover in (fresh, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+            _remove(leftover)
+
+
+def _remove(folder: Path) -> None:
+    """Clears a folder of ours away. Its mark goes last: whoever is killed meanwhile leaves what the next one knows."""
+    if not folder.is_dir():
+        return
+    with contextlib.suppress(OSError):  # a full disk takes no mark, but it lets go
+        _write(folder / MARK, MARKED)
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.name != MARK:
+                path.unlink()
+        (folder / MARK).unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def _write(path: Path, data: str | bytes) -> None:
     with path.open("wb") as out:
-        out.write(data.encode("utf-8") if isinstance(data, str) else data)
+        out.write(_bytes(data))
         out.flush()
         os.fsync(out.fileno())
+
+
+def _bytes(data: str | bytes) -> bytes:
+    return data.encode("utf-8") if isinstance(data, str) else data
 
 
 def _sync(folder: Path) -> None:
@@ -206,20 +275,29 @@ def _swap(one: Path, other: Path) -> bool:
 
 
 def _heal(final: Path) -> None:
-    """Brings back a plan that a killed process had set aside, and clears away what it left."""
+    """Brings back a folder that a killed process had set aside, and clears away what it left: only what bears our mark."""
     if not final.parent.is_dir():
         return
     pattern = re.compile(re.escape(f".{final.name}.") + r"(new|old)-(\d+)")
     with contextlib.suppress(OSError):
         for path in sorted(final.parent.iterdir()):
             match = pattern.fullmatch(path.name)
-            if match and not _alive(int(match[2])):
-                if match[1] == "old" and not final.exists():
+            if match and path.is_dir() and not path.is_symlink() and not _alive(int(match[2])) and _is_litter(path):
+                if match[1] == "old" and not final.exists() and _kind_of(path).kind and not (path / MARK).exists():
                     path.rename(final)
-                elif path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
                 else:
-                    path.unlink()
+                    _remove(path)
+
+
+def _is_litter(folder: Path) -> bool:
+    """Whether a folder bears the mark of one that is being written, or is one of ours as a whole."""
+    try:
+        if MARKED.startswith((folder / MARK).read_text("utf-8")):  # the mark itself may be cut
+            return True
+    except (OSError, ValueError):
+        pass
+    there = _kind_of(folder)
+    return not there.foreign
 
 
 def _alive(process: int) -> bool:
@@ -235,21 +313,23 @@ def _alive(process: int) -> bool:
 
 
 def write_file(path: Path, data: str | bytes) -> None:
-    """One file, whole or not at all."""
-    final = path.resolve()
+    """One file, whole or not at all; what is there is replaced, so whoever calls has seen that it may be."""
+    final = resolved(path)
     fresh = final.parent / f".{final.name}.new-{os.getpid()}"
     try:
         _heal(final)
         final.parent.mkdir(parents=True, exist_ok=True)
-        _write(fresh, data)
-        fresh.replace(final)
+        fresh.mkdir()
+        _write(fresh / MARK, MARKED)
+        _write(fresh / final.name, data)
+        (fresh / final.name).replace(final)
+        WRITTEN.append(str(path))
         _sync(final.parent)
     except OSError as error:
         what = f"could not be written: {error.strerror or error}"
         raise InputFault.one(what, "give another place", Location(str(path))) from None
     finally:
-        with contextlib.suppress(OSError):
-            fresh.unlink(missing_ok=True)
+        _remove(fresh)
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ class Engine:
             kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
             lp.integrality_ = [kinds[whole] for whole in integer]
         with _silence():
-            self._highs = highspy.Highs()
+            self._highs: Any = highspy.Highs()
             self._highs.setOptionValue("output_flag", False)
         self.set("threads", 1)  # one thread gives the same bytes every time
         if self._highs.passModel(lp) == highspy.HighsStatus.kError:
@@ -127,13 +127,22 @@ class Engine:
 
     def run(self) -> str:
         """The status after a run. What may be either unbounded or infeasible is run once more, without presolve, to tell."""
-        _apart(self._highs.run)
+        self._apart(self._highs.run)
         if self.status == EITHER:
             before = self.option("presolve")
             self.set("presolve", "off")
-            _apart(self._highs.run)
+            self._apart(self._highs.run)
             self.set("presolve", before)
         return self.status
+
+    def _apart(self, call: Callable[[], Any]) -> Any:
+        """What a long call comes to. Interrupted, HiGHS goes on working in its thread: from then on nobody may touch the engine,
+        not even to put things back, so whoever tries is told that it is over."""
+        try:
+            return _apart(call)
+        except KeyboardInterrupt:
+            self._highs = _Lost()
+            raise
 
     def forget(self) -> None:
         """The next run starts from nothing."""
@@ -263,7 +272,7 @@ class Engine:
     @property
     def ray(self) -> Vector:
         """Multipliers of the rows that refute the programme, after a run that found nothing fits; zeros if HiGHS has none."""
-        found = _apart(self._highs.getDualRay)[2]
+        found = self._apart(self._highs.getDualRay)[2]
         return np.array(found if found is not None else np.zeros(self.shape[0]))
 
     def irreducible(self) -> tuple[int, ...] | None:
@@ -272,10 +281,10 @@ class Engine:
 
         self.set("iis_strategy", 2 + 4)  # from the ray of the programme, then irreducible
         try:
-            status, found = _apart(self._highs.getIis)
+            status, found = self._apart(self._highs.getIis)
         except TypeError:  # up to HiGHS 1.12 it is filled in
             found = highspy.HighsIis()  # type: ignore[attr-defined,unused-ignore]
-            status = _apart(partial(self._highs.getIis, found))
+            status = self._apart(partial(self._highs.getIis, found))
         if status != highspy.HighsStatus.kOk or not getattr(found, "valid_", getattr(found, "valid", False)):
             return None
         rows = getattr(found, "row_index_", getattr(found, "row_index", ()))
@@ -331,6 +340,13 @@ class Engine:
             len(made), made, np.zeros(len(made)), np.full(len(made), INF), len(index),
             np.array(starts, dtype=np.int32)[: len(made)], index, np.array(values, dtype=np.float64),
         )  # fmt: skip
+
+
+class _Lost:
+    """In place of an engine whose run was interrupted."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise KeyboardInterrupt
 
 
 def _apart(call: Callable[[], Any]) -> Any:

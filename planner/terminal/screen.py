@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from planner.core.format import number
+from planner.core.format import number, printable
 from planner.core.table import Table
 
 
@@ -23,6 +23,16 @@ class _Console(Console):
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Whatever is printed, a terminal obeys nothing in it but our own styles."""
+        super().print(*(_shown(thing) for thing in objects), **options)
+
+
+def _shown(thing: Any) -> Any:
+    if isinstance(thing, str):
+        return printable(thing)
+    return Text(printable(thing.plain), style=thing.style) if isinstance(thing, Text) and not thing.spans else thing
 
 
 def console(stderr: bool = False) -> Console:
