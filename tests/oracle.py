@@ -247,7 +247,10 @@ class World:
     def _yield(self, w: Workload, p: Place, t: Period) -> float:
         position = self.places[p]
         site, machine = position.site, position.accelerator
-        wanted = ((w.countries, site.country), (w.providers, site.provider), (w.sites, site.id), (w.accelerators, machine.id))
+        wanted = ((w.providers, site.provider), (w.sites, site.id), (w.accelerators, machine.id))
+        home = {site.country, *self.groups(site.country, self.inputs.horizon[0].first)}
+        if w.countries is not None and home.isdisjoint(w.countries):
+            return 0.0
         enough = ((w.min_scale_up_domain, machine.scale_up_domain), (w.min_memory, machine.memory))
         if not all(names is None or name in names for names, name in wanted):
             return 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -189,8 +189,9 @@ class World:
         return self._eligible[asked]
 
     def _may_serve(self, w: Workload, position: Position) -> bool:
+        if w.countries is not None and not self._within(position.country, w.countries):
+            return False
         lists = (
-            (w.countries, position.country),
             (w.providers, position.provider),
             (w.sites, position.site.id),
             (w.accelerators, position.accelerator),
@@ -201,6 +202,14 @@ class World:
             and all(least is None or (has is not None and has >= least) for least, has in minima)
             and all(route.allowed for route in self._routes(w.id, position))
         )
+
+    def _within(self, country: str, named: Sequence[str]) -> bool:
+        """Whether a country is named, or a group that it belongs to on the first day of the plan."""
+        current: tuple[str, ...] = ()
+        for row in self.inputs.countries.get(country, ()):
+            begun = row.from_ is None or row.from_ <= self.horizon[0].first
+            current = row.groups if begun and row.groups else current
+        return any(name == country or name in current for name in named)
 
     def _routes(self, workload: str, position: Position) -> Iterator[Route]:
         for route in self.inputs.scenario.route:

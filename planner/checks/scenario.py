@@ -16,9 +16,10 @@ from planner.core.units import spans
 from planner.data.export_control import active_rules, in_class, tokens
 from planner.data.options import may_serve, stands_at
 from planner.inputs.assembly import Inputs, column, throughput
+from planner.inputs.fields import Record
 from planner.inputs.load import with_ids
 from planner.inputs.scenario import Workload
-from planner.inputs.tables import TABLES, ExportRule, Licence, Offer
+from planner.inputs.tables import TABLES, ExportRule, Licence, Offer, Site
 
 Check = Callable[[Inputs], Iterator[Finding]]
 
@@ -51,6 +52,11 @@ def foreign_keys(inputs: Inputs) -> Iterator[Finding]:
     for table, name, target, key in FOREIGN_KEYS:
         known = _names(inputs, target, key)
         for record in inputs.everything[table]:
+            if inputs.scenario.select.providers is not None and getattr(record, "provider", None) not in (
+                None,
+                *inputs.scenario.select.providers,
+            ):
+                continue  # left out with its provider, which need not be known then
             value = getattr(record, name)
             for part in value if isinstance(value, tuple) else (value,):
                 if part is not None and part not in known:
@@ -144,7 +150,8 @@ SINGULAR = {"countries": "country", "providers": "provider", "sites": "site", "a
 def scenario_names(inputs: Inputs) -> Iterator[Finding]:
     """Names in workloads, routes and limits exist."""
     countries = {site.country for site in inputs.sites.values()} | _names(inputs, "countries", "iso2")
-    known = {"countries": countries} | {name: _names(inputs, name) for name in ("providers", "sites", "accelerators")}
+    groups = {group for row in inputs.everything["countries"] for group in row.groups}  # type: ignore[attr-defined]
+    known = {"countries": countries | groups} | {name: _names(inputs, name) for name in ("providers", "sites", "accelerators")}
     seen: dict[str, Location] = {}
     for i, workload in enumerate(inputs.scenario.workload):
         where = _at(inputs, "workload", i, "id")
@@ -346,13 +353,41 @@ def export_is_clear(inputs: Inputs) -> Iterator[Finding]:
     for row in targeted:
         label = f"{'export_rule' if isinstance(row, ExportRule) else 'licence'}.{row.id}.destination"
         for _, token in tokens(row.destination):
-            if token not in places and places and not (len(token) == 2 and token.isupper()):
+            code = len(token) == 2 and token.isupper() and not _own(row)  # the world has more countries than the bundled table
+            if token not in places and places and not code:
                 yield _unknown(_row(row, label), "country or group", token, places, "warning")
+    yield from _parties(inputs)
     if active_rules(inputs) and inputs.everything["countries"]:
         for country in sorted({site.country for site in inputs.sites.values()} - _names(inputs, "countries", "iso2")):
             site = next(site for site in inputs.sites.values() if site.country == country)
             what = f"country {country} is not in the countries table, so no export rule can be held against it"
             yield Finding(_row(site, f"site.{site.id}.country"), what, "add it to the countries table with its groups")
+
+
+def _own(row: Record) -> bool:
+    """Whether a row, or a cell of it, was written by the user: in the scenario, by `--set`, or in a folder of their own."""
+    return any(not where.file.startswith("profiles/") for _, _, _, where in row.origin.written)
+
+
+def _parties(inputs: Inputs) -> Iterator[Finding]:
+    """Who is named in export control is somebody: a rule for nobody, or a tenant that no rule knows, does nothing unseen."""
+    rules: tuple[ExportRule, ...] = inputs.everything["export_rules"]  # type: ignore[assignment]
+    sites: tuple[Site, ...] = inputs.everything["sites"]  # type: ignore[assignment]
+    somebody = _names(inputs, "providers") | {site.operator for site in sites if site.operator}
+    named = {rule.party for rule in rules if rule.party}
+    tenant = inputs.scenario.export_control.tenant
+    for rule in rules:
+        if rule.party and rule.party not in somebody | {tenant} and _own(rule):
+            what = f"party `{rule.party}` is no provider or operator here and not the tenant, so the rule concerns nobody"
+            yield Finding(
+                _row(rule, f"export_rule.{rule.id}.party"),
+                what,
+                did_you_mean(rule.party, somebody | {tenant or ""} - {""}),
+                "warning",
+            )
+    if tenant and tenant not in named | somebody and (named or active_rules(inputs)):
+        what = f"no export rule, provider or operator knows the tenant `{tenant}`: rules that name somebody pass it by"
+        yield Finding(_at(inputs, "export_control", "tenant"), what, did_you_mean(tenant, named | somebody), "warning")
 
 
 def performance_is_known(inputs: Inputs) -> Iterator[Finding]:

@@ -238,7 +238,12 @@ def import_skypilot(
     ] = None,
     max_gpus: Annotated[
         int | None,
-        typer.Option("--max-gpus", min=1, help="`max` of every offer: how many GPUs one may count on (not in the catalogue)."),
+        typer.Option(
+            "--max-gpus",
+            min=1,
+            max=1_000_000_000,
+            help="`max` of every offer: how many GPUs one may count on (not in the catalogue).",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

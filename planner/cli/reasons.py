@@ -49,7 +49,7 @@ def explain(
     ] = False,
     losses: Annotated[bool, typer.Option("--losses", help="What each loss would leave, and what surviving it costs.")] = False,
     lock: Locks = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="How many of the limits that bind are tried out.")] = 8,
+    most: Annotated[int, typer.Option("--most", min=1, max=100_000, help="How many of the limits that bind are tried out.")] = 8,
     output: Output = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -90,7 +90,7 @@ def explain(
 def mixes(
     scenario: Scenario,
     within: Annotated[str, typer.Option("--within", metavar="SHARE", help="How far above the optimum: 5% or 0.05.")] = "5%",
-    count: Annotated[int, typer.Option("--count", min=1, help="How many whole mixes, the optimum among them.")] = 8,
+    count: Annotated[int, typer.Option("--count", min=1, max=1_000, help="How many whole mixes, the optimum among them.")] = 8,
     of: Annotated[Of, typer.Option("--of", help="The shares to print; the files have all three.")] = "compute",
     set_: Overrides = None,
     output: Output = None,
@@ -138,8 +138,10 @@ def frontier(
     scenario: Scenario,
     x: Annotated[str, typer.Option("--x", help=f"What is limited: {MEASURED}.", autocompletion=_measures)] = "peak_power",
     y: Annotated[str, typer.Option("--y", help="What is then as good as it can be.", autocompletion=_measures)] = "cost",
-    points: Annotated[int, typer.Option("--points", min=2, help="Evenly spaced points beside the kinks.")] = 20,
-    kinks: Annotated[int, typer.Option("--kinks", min=0, help="Questions at most to find kinks; 0: even points only.")] = 2000,
+    points: Annotated[int, typer.Option("--points", min=2, max=10_000, help="Evenly spaced points beside the kinks.")] = 20,
+    kinks: Annotated[
+        int, typer.Option("--kinks", min=0, max=1_000_000, help="Questions at most to find kinks; 0: even points only.")
+    ] = 2000,
     set_: Overrides = None,
     output: Output = None,
     as_json: AsJson = False,

@@ -7,8 +7,9 @@ so that a user mends a file in one go. Nothing here prints.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planner.core.format import printable
 
@@ -54,6 +55,28 @@ def _line(text: str) -> str:
     return printable(text, "")
 
 
+ALIKE = 3  # so many findings that differ only in what was written are told one by one; more are told once, with their number
+_VALUE = re.compile(r"`[^`]*`|\d[\d.,/:-]*")
+
+
+def told_once(findings: Iterable[Finding]) -> list[str]:
+    """The findings as text; those of one file and column that differ only in the value are one, with their lines."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for found in findings:
+        column = found.where.key.rpartition(".")[2]
+        kind = (found.where.file, column, _VALUE.sub("", found.what), _VALUE.sub("", found.fix), found.severity)
+        groups.setdefault(kind if found.where.line else (*kind, found.where.key), []).append(found)
+    lines = []
+    for alike in groups.values():
+        if len(alike) <= ALIKE:
+            lines += [(found, str(found)) for found in alike]
+            continue
+        first, last = alike[0], alike[-1]
+        more = f" (and {len(alike) - 1:,} more like it in this column, up to line {last.where.line})"
+        lines.append((first, str(replace(first, what=first.what + more))))
+    return [text for _, text in sorted(lines, key=lambda line: line[0])]
+
+
 class PlannerError(Exception):
     """Base of everything that ends a command with a message instead of a traceback."""
 
@@ -65,7 +88,7 @@ class InputFault(PlannerError):
 
     def __init__(self, findings: Iterable[Finding]):
         self.findings = sorted(set(findings))
-        super().__init__("\n".join(map(str, self.findings)))
+        super().__init__("\n".join(told_once(self.findings)))
 
     @classmethod
     def one(cls, what: str, fix: str = "", where: Location | None = None) -> InputFault:

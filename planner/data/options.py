@@ -82,8 +82,9 @@ def stands_at(offer: Offer, site: Site) -> bool:
 
 def may_serve(inputs: Inputs, workload: Workload, accelerator: Accelerator, site: Site) -> bool:
     """Whether a workload may run on an accelerator at a site: residency, hardware, routes."""
+    if workload.countries is not None and not {site.country, *groups_of(inputs, site.country)} & set(workload.countries):
+        return False
     named = (
-        (workload.countries, site.country),
         (workload.providers, site.provider),
         (workload.sites, site.id),
         (workload.accelerators, accelerator.id),
@@ -99,6 +100,13 @@ def may_serve(inputs: Inputs, workload: Workload, accelerator: Accelerator, site
     if throughput(inputs.accelerators[accelerator.id], workload.kind) is None:
         return False
     return all(route.allowed for route in inputs.scenario.route if route.workload == workload.id and _on(route, site))
+
+
+def groups_of(inputs: Inputs, country: str) -> tuple[str, ...]:
+    """The groups of a country (EEA, A:1) on the first day of the horizon."""
+    first = inputs.horizon[0].first
+    known = [row.groups for row in inputs.countries.get(country, ()) if row.groups and (row.from_ or date.min) <= first]
+    return known[-1] if known else ()
 
 
 def _on(route: object, site: Site) -> bool:

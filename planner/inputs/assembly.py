@@ -157,10 +157,19 @@ def assemble(document: Document) -> Inputs:
             row for row in table("power_sources", PowerSource) if scenario.energy and (row.site in sites or row.grid in grids)
         ),
         files=document.files,
-        root=document.root,
+        root=_in_order(document.root),
         everything=rows,
         remarks=tuple(remarks),
     )
+
+
+def _in_order(root: Node) -> Node:
+    """The tree of the scenario with its workloads in the order that they are counted in."""
+    rows = root.value.get("workload")
+    if rows is None or not isinstance(rows.value, list):
+        return root
+    named = sorted(rows.value, key=lambda row: str(row.value["id"].value) if "id" in row.value else "")
+    return Node({**root.value, "workload": Node(named, rows.where)}, root.where)
 
 
 def _place(name: str, row: Record) -> tuple[object, ...]:

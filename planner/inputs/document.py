@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -58,15 +59,32 @@ class Row:
     where: Location
 
 
-def read_text(path: Path) -> str:
-    """The text of a file. InputFault if it cannot be read, is too large, or is not UTF-8 (line named)."""
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file, looked at before it is read. InputFault if it is none, too large, or cannot be read."""
     here = Location(str(path))
     try:
-        data = path.read_bytes()
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # a pipe or a device may have no end
+            raise InputFault.one("is no file", "give an ordinary file", here)
+        size = about.st_size
+        if size <= MAX_BYTES:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+            size = max(size, len(data))
     except OSError as error:
         raise InputFault.one(f"cannot be read: {error.strerror or error}", "check the path and its rights", here) from None
-    if len(data) > MAX_BYTES:
-        raise InputFault.one(f"is {len(data) / 1e6:.0f} MB; at most {MAX_BYTES // 10**6} MB are read", "split it", here)
+    if size > MAX_BYTES:
+        raise InputFault.one(f"is {size / 1e6:,.0f} MB; at most {MAX_BYTES // 10**6} MB are read", "split it", here)
+    return data
+
+
+def read_text(path: Path) -> str:
+    """The text of a file. InputFault if it cannot be read, is too large, or is not UTF-8 (line named)."""
+    return decoded(path, read_bytes(path))
+
+
+def decoded(path: Path, data: bytes) -> str:
+    """The text that the bytes of a file are. InputFault with the line if they are not UTF-8."""
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         return data.decode("utf-8")

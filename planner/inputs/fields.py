@@ -251,7 +251,21 @@ class DayField(Plain):
                 return date.fromisoformat(value.strip())
         except ValueError as error:
             raise fault(f"`{value}` is not a day: {error}", "e.g. 2027-01-01") from None
-        raise fault(f"`{value}` is not a day", "write year-month-day, e.g. 2027-01-01")
+        raise fault(f"`{value}` is not a day", _as_iso(str(value)))
+
+
+def _as_iso(text: str) -> str:
+    """How to write a day that stands in another form."""
+    match = re.fullmatch(r"\s*(\d{1,2})([/.])(\d{1,2})[/.](\d{4})\s*", text)
+    if match:
+        first, mark, second, year = int(match[1]), match[2], int(match[3]), int(match[4])
+        month, day = (first, second) if mark == "/" and first <= 12 else (second, first)
+        order = "month/day/year" if (month, mark) == (first, "/") else f"day{mark}month{mark}year"
+        try:
+            return f"write year-month-day: {date(year, month, day)} if this is {order}"
+        except ValueError:
+            pass
+    return "write year-month-day, e.g. 2027-01-01"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 
 from planner.core import units
 from planner.core.errors import Finding, InputFault, Location, did_you_mean
-from planner.inputs.document import SPOKEN, Node, parse_csv, parse_toml, read_text, tree
+from planner.inputs.document import MAX_DEPTH, SPOKEN, Node, decoded, parse_csv, parse_toml, read_bytes, tree
 from planner.inputs.fields import Currencies, DayField, Number, Origin, Quantity, Record, SeriesField
 from planner.inputs.scenario import Scenario, Workload
 from planner.inputs.tables import CONFIDENCE, TABLES, THROUGHPUT, Table
@@ -79,11 +80,12 @@ class Reading:
 
     def text(self, path: Path, shown: str) -> str:
         try:
-            text = read_text(path)
+            data = read_bytes(path)
+            text = decoded(path, data)
         except InputFault as error:
             moved = [replace(f, where=replace(f.where, file=shown)) for f in error.findings]
             raise InputFault(moved) from None
-        self.files[shown] = Source(shown, path, hashlib.sha256(path.read_bytes()).hexdigest())
+        self.files[shown] = Source(shown, path, hashlib.sha256(data).hexdigest())
         return text
 
 
@@ -97,6 +99,14 @@ class Document:
     rows: Mapping[str, tuple[Record, ...]]
     files: tuple[Source, ...]
     currencies: Currencies
+
+
+MOST_BASES = 100  # scenarios that extend each other
+# endings of what people keep tables in
+TABLE_ENDINGS = {
+    "", "csv", "tsv", "tab", "psv", "ssv", "dat", "xls", "xlsx", "xlsm", "ods", "numbers", "parquet", "feather", "json", "jsonl",
+    "csv.gz", "csv.zip", "csv.bz2", "csv.xz", "gz", "zip", "sqlite", "db",
+}  # fmt: skip
 
 
 def bundled(kind: str) -> Path:
@@ -176,14 +186,32 @@ def read(name: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Docume
 
 
 def _stray_tables(folder: Path, shown: str, reading: Reading) -> None:
-    """A file that nearly bears the name of a table is a table that would be ignored in silence."""
-    for path in sorted(folder.glob("*.csv")):
-        near = difflib.get_close_matches(path.stem.casefold().replace("-", "_"), TABLES, n=1, cutoff=0.75)
-        if path.stem not in TABLES and near:
-            fix = f"did you mean {near[0]}.csv? Rename it, or move it elsewhere if it is none of the planner's"
-            reading.findings.append(
-                Finding(Location(f"{shown}/{path.name}"), "is no table of the planner and would not be read", fix)
-            )
+    """Whatever looks like a table and would be ignored in silence: a name or ending that is nearly right, or no file at all."""
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        reading.findings.append(Finding(Location(shown), f"cannot be read: {error.strerror or error}", "check its rights"))
+        return
+    for path in paths:
+        where = Location(f"{shown}/{path.name}")
+        stem, _, ending = path.name.partition(".")
+        if stem in TABLES and ending == "csv":
+            if not is_file(path):
+                fix = "put an ordinary CSV file in its place, or take it away"
+                reading.findings.append(Finding(where, f"bears the name of a table and is {_kind(path)}, so it is not read", fix))
+            continue
+        plain = re.sub(r"[^a-z_]+", "", stem.casefold().replace("-", "_").replace(" ", "_")).strip("_")
+        near = difflib.get_close_matches(plain, TABLES, n=1, cutoff=0.75)
+        if near and ending.casefold() in TABLE_ENDINGS:
+            fix = f"did you mean {near[0]}.csv? Rename it (tables are CSV), or move it elsewhere if it is none of the planner's"
+            reading.findings.append(Finding(where, "is no table of the planner and would not be read", fix))
+
+
+def _kind(path: Path) -> str:
+    """What a name that is no file stands for."""
+    if path.is_symlink() and not path.exists():
+        return "a link to nothing"
+    return "a folder" if _is_dir(path) else "a pipe or device"
 
 
 def _named_shapes(raw: RawTables, root: Node) -> list[RawRow]:
@@ -239,6 +267,9 @@ def _extended(root: Node, path: Path, shown: str, reading: Reading, seen: tuple[
             fix = f"{did_you_mean(base.value, bundled_scenarios())} (or give a path from the folder of {path.name})"
             raise InputFault.one(f"there is no scenario `{base.value}`", fix, base.where)
     seen = (*seen, resolved)
+    if len(seen) > MOST_BASES:
+        what = f"is the {MOST_BASES}th scenario of a chain that extend each other"
+        raise InputFault.one(what, "put what they say into fewer files", base.where)
     if base_path.resolve() in seen:
         chain = " -> ".join(p.name for p in (*seen[seen.index(base_path.resolve()) :], base_path))
         raise InputFault.one(f"scenarios extend each other in a circle: {chain}", "cut it at one place", base.where)
@@ -293,6 +324,8 @@ def _override(root: Node, text: str) -> Node:
     where = Location(SET + text)
     match = _OVERRIDE.fullmatch(text)
     path = [part.strip().strip("\"'") for part in re.findall(_PART, match["key"])] if match else []
+    if len(path) > MAX_DEPTH:
+        raise InputFault.one(f"a key of {len(path):,} parts names nothing", "e.g. --set limits.fleet_power='20 GW'", where)
     if not match or not all(path):
         raise InputFault.one("is not of the form key=value", "e.g. --set limits.fleet_power='20 GW'", where)
     if path[0] == "extends":
@@ -692,7 +725,9 @@ def _finding(problem: Any, model: type[Record], node: Node, known: Sequence[str]
         return Finding(where, f"`{units._short(str(given))}` is not possible here", f"one of: {ctx['expected']}")
     if kind == "string_pattern_mismatch":
         return Finding(
-            where, f"`{units._short(str(given))}` is not a name that can stand here", _NAMES.get(ctx["pattern"], _NAMES[""])
+            where,
+            f"`{units._short(str(given))}` is not a name that can stand here",
+            _NAMES.get(ctx["pattern"], _NAMES[""]) + _slug(str(given), ctx["pattern"]),
         )
     if kind == "string_type":
         fix = 'write it in quotes: "…"' if isinstance(loc[-1], int) else f'write it in quotes, e.g. {name} = "…"'
@@ -782,3 +817,10 @@ def _unwrap(annotation: Any) -> Iterable[Any]:
     yield annotation
     for arg in get_args(annotation):
         yield from _unwrap(arg)
+
+
+def _slug(text: str, pattern: str) -> str:
+    """A name near a text that can be none, as a proposal."""
+    plain = unicodedata.normalize("NFKD", text[:80]).encode("ascii", "ignore").decode().casefold()
+    made = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    return f"; e.g. `{made}`" if made and re.fullmatch(pattern, made) else ""
