@@ -22,6 +22,7 @@ import argparse
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -88,7 +89,9 @@ def fresh(python: str, folder: Path) -> None:
 def pip(folder: Path, *arguments: object) -> None:
     done = call(folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", *arguments, cwd=ROOT)
     if done.returncode:
-        raise Broken("\n".join(line for line in done.stderr.splitlines() if line.startswith("ERROR")) or last(done))
+        causes = re.search(r"The conflict is caused by:\n(?: +\S.*\n)+", done.stdout)
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        raise Broken(causes[0].rstrip() if causes else "\n".join(errors) or last(done))
 
 
 def last(done: subprocess.CompletedProcess[str]) -> str:
@@ -104,7 +107,7 @@ def resolved(python: str) -> asked.Pins:
         folder = Path(place)
         fresh(python, folder / "env")
         whole = f".[{','.join(asked.EXTRAS)}]"
-        pip(folder / "env", "install", "--quiet", "--dry-run", "--report", folder / "report.json", "-e", whole, *BUILD)
+        pip(folder / "env", "install", "--dry-run", "--report", folder / "report.json", "-e", whole, *BUILD)
         found = json.loads((folder / "report.json").read_text("utf-8"))["install"]
     pins: asked.Pins = {canonicalize_name(one["metadata"]["name"]): one["metadata"]["version"] for one in found}
     del pins[canonicalize_name(asked.NAME)]
@@ -141,7 +144,7 @@ def set_up(env: Env, extras: list[str]) -> str:
         constraints = ["-c", bounds]
     try:
         fresh(env.python, env.folder)
-        pip(env.folder, "install", "--quiet", *constraints, "-e", f".[{','.join(extras)}]" if extras else ".")
+        pip(env.folder, "install", *constraints, "-e", f".[{','.join(extras)}]" if extras else ".")
     except Broken as why:
         return str(why)
     return ""

@@ -28,7 +28,7 @@ def solve(path: str, time_limit: float | None = None) -> Result:
     values = {key: variable.varValue for key, variable in use.items()}
     status, objective = outcome(problem.solverModel), float(pulp.value(problem.objective) or 0.0)
     fetched = time.perf_counter()
-    size = (problem.numVariables(), problem.numConstraints(), sum(len(row) for row in problem.constraints.values()))
+    size = (problem.numVariables(), problem.numConstraints(), problem.solverModel.getNumNz())
     seconds = {"read": read - begun, "build": built - read, "solve": solved - built, "values": fetched - solved}
     return Result(status, objective, size, seconds, values)
 
