@@ -173,10 +173,13 @@ def frame(table: Table) -> pd.DataFrame:
     """A table as a DataFrame; `attrs` hold its name and the units of its columns."""
     import pandas as pd
 
-    from planner.core.table import units
+    from planner.results.columns import described
 
     made = pd.DataFrame(list(table.rows), columns=list(table.columns))
-    made.attrs = {"name": table.name, "units": units(table)}
+    made.attrs = {
+        "name": table.name,
+        "units": {name: column.unit for name, column in described(table.name, table.columns).items() if column.unit},
+    }
     return made
 
 

@@ -124,5 +124,5 @@ def test_without_what_draws_there_is_a_message(monkeypatch: pytest.MonkeyPatch, 
     real = builtins.__import__
     monkeypatch.delitem(sys.modules, "vl_convert", raising=False)
     monkeypatch.setattr(builtins, "__import__", absent)
-    with pytest.raises(charts.NoDrawing, match=r"pip install 'planner\[report\]'"):
+    with pytest.raises(charts.NoDrawing, match=r"./run --with report"):
         draw(charts.curve(found()))

@@ -25,20 +25,3 @@ class Table:
 def make(name: str, columns: str, rows: Iterable[Row]) -> Table:
     """A table from column names with blanks between them."""
     return Table(name, tuple(columns.split()), tuple(rows))
-
-
-# the ends of column names that are units, longest first
-_UNITS = {
-    "usd_per_gpu_hour": "USD/gpu/hour", "h100e_h": "h100e·h", "h100e": "h100e", "usd": "USD", "mwh": "MWh", "mw": "MW", "t": "t",
-    "l": "L", "racks": "rack", "gpus": "gpu",
-}  # fmt: skip
-
-
-def unit_of(column: str) -> str:
-    """The unit that a column name ends with; empty where it has none."""
-    return next((unit for end, unit in _UNITS.items() if column == end or column.endswith(f"_{end}")), "")
-
-
-def units(table: Table) -> dict[str, str]:
-    """The units of the columns that have one."""
-    return {column: unit for column in table.columns if (unit := unit_of(column))}

@@ -19,13 +19,14 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.core.errors import InputFault, Location
 from planner.core.format import UNSEEN, printable
+from planner.results.columns import TABLES, Column, described
 
 if TYPE_CHECKING:
     from planner.core.table import Table
@@ -36,7 +37,6 @@ MARK, MARKED = ".being-written", "a planner is writing this folder; if none runs
 WRITTEN: list[str] = []  # what this process has put in place
 FORMULA = "=+-@＝＋－＠"  # what begins a formula; the wide ones count in Japanese spreadsheets
 RUN = re.compile(rf"(;\s*)(?=[{re.escape(FORMULA)}])")  # where the semicolon parts cells
-UNITS = ("usd", "mw", "mwh", "t", "h100e", "hour", "hours", "gpus", "racks")  # last words of columns that hold numbers
 MOST_OF_ONE, MOST_OF_ALL = 200_000_000, 500_000_000  # bytes; the tables of 100,000 columns are 20 MB
 LITTER = (".DS_Store", ".~lock.", "Thumbs.db", "desktop.ini")  # what desktops leave in folders
 
@@ -92,25 +92,39 @@ def _finite(data: Any) -> Any:
 
 
 def datapackage(name: str, tables: Iterable[Table]) -> str:
-    """Frictionless description of the CSV files."""
+    """Frictionless description of the CSV files: types, units, what the columns mean, keys and foreign keys."""
+    made = list(tables)
+    names = {table.name for table in made}
+    kind = {"format": "csv", "mediatype": "text/csv", "encoding": "utf-8"}
     resources = []
-    for table in tables:
-        fields = [{"name": column, "type": _kind(table, i)} for i, column in enumerate(table.columns)]
-        schema = {"fields": fields, "missingValues": [""]}
-        kind = {"format": "csv", "mediatype": "text/csv", "encoding": "utf-8"}
-        resources.append({"name": table.name, "path": f"{table.name}.csv"} | kind | {"schema": schema})
+    for table in made:
+        about, known = TABLES[table.name], described(table.name, table.columns)
+        fields = [_field(column, known[column]) for column in table.columns]
+        key = [column for column in about.key if column in table.columns]
+        refers = [
+            {"fields": list(columns), "reference": {"resource": other, "fields": list(columns)}}
+            for columns, other in about.refers.items()
+            if other in names
+        ]
+        schema: dict[str, Any] = {"fields": fields, "missingValues": [""]}
+        schema |= {"primaryKey": key} if _tells_apart(table, key) else {}
+        schema |= {"foreignKeys": refers} if refers else {}
+        resources.append({"name": table.name, "path": f"{table.name}.csv", "description": about.text} | kind | {"schema": schema})
     slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-") or "plan"
-    return json.dumps({"name": slug, "profile": "data-package", "resources": resources}, indent=1) + "\n"
+    return json.dumps({"name": slug, "profile": "data-package", "resources": resources}, indent=1, ensure_ascii=False) + "\n"
 
 
-def _kind(table: Table, column: int) -> str:
-    """integer, number or string; a column without a value is a number if its name ends with a unit."""
-    values = [row[column] for row in table.rows if row[column] is not None]
-    if not values:
-        return "number" if table.columns[column].rpartition("_")[2] in UNITS else "string"
-    if all(isinstance(value, int) for value in values):
-        return "integer"
-    return "number" if all(isinstance(value, (int, float)) for value in values) else "string"
+def _field(name: str, column: Column) -> dict[str, Any]:
+    text = column.text + (f"; blank: {column.blank}" if column.blank else "")
+    found: dict[str, Any] = {"name": name, "type": column.kind, "description": text}
+    return found | ({"unit": column.unit} if column.unit else {}) | ({"example": column.example} if column.example else {})
+
+
+def _tells_apart(table: Table, key: Sequence[str]) -> bool:
+    """Whether no two rows have the same key, and no part of it is blank: only then may a reader rely on it."""
+    at = [table.columns.index(column) for column in key]
+    cells = [tuple(row[i] for i in at) for row in table.rows]
+    return bool(key) and len(set(cells)) == len(cells) and all(cell not in (None, "") for row in cells for cell in row)
 
 
 # --- one folder, whole or not at all ----------------------------------------------------------------------------------

@@ -338,7 +338,7 @@ def certificate(result: Result) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     from importlib import metadata
 
-    names = ("highspy", "pint", "pulp", "pydantic", "typer")
+    names = ("gmpy2", "highspy", "numpy", "pandas", "pint", "pulp", "pydantic", "typer")
     return {"planner": __version__, "python": platform.python_version()} | {name: metadata.version(name) for name in names}
 
 

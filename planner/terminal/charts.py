@@ -56,7 +56,7 @@ def _drawer() -> Any:
     try:
         import vl_convert
     except ModuleNotFoundError:
-        raise NoDrawing("pictures need vl-convert-python: pip install 'planner[report]'") from None
+        raise NoDrawing("pictures need vl-convert-python: ./run --with report ..., or pip install vl-convert-python") from None
     return vl_convert
 
 
