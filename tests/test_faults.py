@@ -23,8 +23,8 @@ def own(tmp_path: Path, text: str = 'schema = 1\nextends = "classroom"\nprofiles
     return path
 
 
-LOOKS = """offers.CSV offers.tsv Offers.csv offers(1).csv offer.csv offers.xlsx sites.parquet site-power.csv offers
-export_rules.csv.gz""".split()
+LOOKS = ["offers.CSV", "offers.tsv", "Offers.csv", "offers (1).csv", "offer.csv", "offers.xlsx", "sites.parquet"]
+LOOKS += ["site-power.csv", "offers", "export_rules.csv.gz"]
 
 
 @pytest.mark.parametrize("name", LOOKS)

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_every_file_is_listed(base: Path) -> None:
 def test_the_data_package_fits_the_tables(base: Path) -> None:
     package = json.loads((base / "datapackage.json").read_text("utf-8"))
     assert package["name"] == "openai-base"
-    readers = {"integer": int, "number": float, "string": str}
+    readers = {"integer": int, "number": float, "string": str, "date": date.fromisoformat}
     for resource in package["resources"]:
         with (base / resource["path"]).open(encoding="utf-8", newline="") as text:
             head, *rows = csv.reader(text)

@@ -91,7 +91,7 @@ def test_classroom_by_hand() -> None:
     assert result.totals["spend_usd"] == pytest.approx(2_277_600_000)
     assert result.totals["peak_power_mw"] == pytest.approx(100)
     assert result.totals["energy_mwh"] == pytest.approx(2_452_800)
-    racks = {(row["period"], row["provider"]): row["racks"] for row in result.table("mix").records()}
+    racks = {(row["period"], row["provider"]): row["racks_held"] for row in result.table("mix").records()}
     expected = {("2025", "north"): 4000, ("2025", "south"): 0, ("2026", "north"): 4000, ("2026", "south"): 2000}
     expected |= {("2027", "north"): 2000, ("2027", "south"): 6000}
     assert {key: racks[key] for key in expected} == pytest.approx(expected)

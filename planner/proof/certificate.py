@@ -21,7 +21,9 @@ from planner.proof.canonical import Settled, settle
 from planner.proof.decimals import decimal
 from planner.proof.elimination import LONGEST, ZERO, Overlong, Vector, total
 from planner.proof.exact import PIVOTS, Certificate, Record, bound, certify, record_of, refutes, short
+from planner.proof.pivots import Simplex
 from planner.proof.rational import Fraction
+from planner.proof.sides import Sides as AllSides
 from planner.proof.sides import sides
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from planner.solver.solve import Solution
 
 NOISE = Fraction(1, 10**10)  # what is not worth a word
+Along = Callable[[Mapping[int, float]], float | None]  # amounts by row, as written -> change of the objective at the margin
 Sides = tuple[float | None, float | None]  # change of the objective per unit more of a right side, and per unit less
 MOST_ROWS = 200_000  # beyond, the proof would take longer than people wait; the gap is then found in floating point
 AGREES = Fraction(1, 10**9)  # how far a plan may be from the proved optimum to be called optimal, relative
@@ -65,6 +68,7 @@ class Claim:
     values: tuple[float, ...] = ()
     single: bool | None = None
     sides: Mapping[int, Sides] = field(default_factory=dict)
+    along: Along | None = field(default=None, repr=False, compare=False)  # what rows moved together change
 
 
 def data(claim: Claim, model: Model) -> dict[str, Any]:
@@ -136,7 +140,17 @@ def _settled(claim: Claim, settled: Settled, certificate: Certificate, priced: P
     if simplex is not None and priced is not None:
         exact = sides(simplex, priced(simplex.tight()))
         found = {row: (_float(more), _float(less)) for row, (more, less) in exact.items()}
-    return replace(claim, values=tuple(float(x) for x in settled.x), single=settled.single, sides=found)
+    values = tuple(float(x) for x in settled.x)
+    return replace(claim, values=values, single=settled.single, sides=found, along=_along(simplex) if simplex else None)
+
+
+def _along(simplex: Simplex) -> Along:
+    asked = AllSides(simplex)
+
+    def change(by: Mapping[int, float]) -> float | None:
+        return _float(asked.change({row: decimal(amount) for row, amount in by.items() if amount}))
+
+    return change
 
 
 def _float(value: Fraction | None) -> float | None:

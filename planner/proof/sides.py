@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from planner.proof.elimination import ZERO, Vector
+from planner.proof.elimination import ZERO, Vector, total
 from planner.proof.pivots import Simplex
 from planner.proof.rational import Fraction
 
@@ -47,8 +47,15 @@ class Sides:
 
     def of(self, row: int, sign: int) -> Fraction | None:
         """Change of the objective per unit more (`sign` 1) or less (-1) of a right side as written; None if nothing fits."""
-        walk = self.along({row: Fraction(sign)})
-        return None if walk is None else (sign * self.simplex.row_price(row) + walk.gained) * self.simplex.record.scales[row]
+        return self.change({row: Fraction(sign)})
+
+    def change(self, by: Mapping[int, Fraction]) -> Fraction | None:
+        """Change of the objective where right sides move together by so much of a unit as written; None if nothing fits."""
+        scaled = {row: amount * self.simplex.record.scales[row] for row, amount in by.items()}
+        walk = self.along(scaled)
+        if walk is None:
+            return None
+        return total((amount, self.simplex.row_price(row)) for row, amount in scaled.items()) + walk.gained
 
     def column(self, v: int) -> Vector:
         """The column of a variable in terms of the basis, where a step could lead out of a bound."""

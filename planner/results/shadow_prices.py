@@ -7,8 +7,9 @@ the optimum, so they do not depend on the solver or its basis; a limit that is w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from planner.core.table import MILLION, Row, Table, make
 from planner.model import naming, rules
@@ -156,34 +157,60 @@ class Bearing:
 
     numbers: tuple[Number, ...]
     rows: tuple[Limit, ...]
+    room: Room | None = field(default=None, repr=False, compare=False)
 
-    @property
+    @cached_property
     def per_cent(self) -> float:
-        """What one per cent more room in all its periods saves at the margin: shadow price × limit / 100.
+        """What one per cent more room in all its periods saves at the margin.
 
         By this limits are ranked, here and in `planner explain`: it needs no common unit and no step.
         """
-        return sum((x.worth or 0.0) * abs(x.limit) for x in self.rows) / 100
+        return self._saves({x.row: abs(x.limit) / 100 for x in self.rows})
 
-    @property
+    @cached_property
     def worth(self) -> float:
         """What one more unit in every one of its periods saves at the margin."""
-        return sum(x.worth or 0.0 for x in self.rows)
+        return self._saves(dict.fromkeys((x.row for x in self.rows), 1.0))
+
+    def _saves(self, more: Mapping[int, float]) -> float:
+        """What more room by row saves, all at once: often more than row by row. A share is no right side and only added up."""
+        if self.room is None or RULES[self.rows[0].rule].share:
+            return sum((x.worth or 0.0) * more[x.row] for x in self.rows)
+        return self.room({x: more[x.row] for x in self.rows})
 
 
-def bearing(program: Program, found: Iterable[Limit]) -> list[Bearing]:
+Room = Callable[[Mapping[Limit, float]], float]  # more room of limits, in their units -> what it saves at the margin
+
+
+def room_of(model: Model, along: Callable[[Mapping[int, float]], float | None] | None) -> Room | None:
+    """What more room of several limits at once saves, from the exact derivative of a claim; None where there is none."""
+    if along is None:
+        return None
+    size = objective_unit(model.instance)[1]
+
+    def saves(more: Mapping[Limit, float]) -> float:
+        program = model.program
+        by = {x.row: -program.senses[x.row] * amount / RULES[x.rule].scale for x, amount in more.items()}
+        return 0.0 - (along(by) or 0.0) * size
+
+    return saves
+
+
+def bearing(program: Program, found: Iterable[Limit], room: Room | None = None) -> list[Bearing]:
     """The limits that bind and have a price, the dearest first: what one per cent more of each saves at the margin.
 
-    The power of a site stands in rows of several rules and is one limit.
+    The power of a site stands in rows of several rules and is one limit. A row belongs to it that has a price on either side:
+    more room in one period alone may save nothing, and more in all of them a lot.
     """
     met = [x for x in found if x.binding and RULES[x.rule].moves]
     same = said_alike(program, met)
     groups: dict[tuple[Number, ...], list[Limit]] = {}
     for x in met:
-        if x.worth and x.worth > 0:
+        if (x.worth or 0.0) > 0 or (room is not None and x.sided and (x.worth_less is None or x.worth_less > 0)):
             groups.setdefault(same.get(x.row, (x.number,)), []).append(x)
-    made = [Bearing(numbers, tuple(sorted(rows, key=lambda x: x.when))) for numbers, rows in groups.items()]
-    return sorted(made, key=lambda b: (-b.per_cent, -b.worth, b.numbers))
+    made = [Bearing(numbers, tuple(sorted(rows, key=lambda x: x.when)), room) for numbers, rows in groups.items()]
+    made = [b for b in made if b.per_cent > 0]
+    return sorted(made, key=lambda b: (-b.per_cent, b.numbers))
 
 
 def said_alike(program: Program, met: Sequence[Limit]) -> dict[int, tuple[Number, ...]]:
@@ -197,9 +224,9 @@ def said_alike(program: Program, met: Sequence[Limit]) -> dict[int, tuple[Number
     return found
 
 
-def met_for_nothing(program: Program, found: Sequence[Limit]) -> list[Bearing]:
+def met_for_nothing(program: Program, found: Sequence[Limit], room: Room | None = None) -> list[Bearing]:
     """The limits that are met though a little more of them saves nothing, in the order of the formulation."""
-    priced = {number for b in bearing(program, found) for number in b.numbers}
+    priced = {number for b in bearing(program, found, room) for number in b.numbers}
     met = [x for x in found if x.binding and RULES[x.rule].moves and x.number not in priced]
     same = said_alike(program, met)
     groups: dict[tuple[Number, ...], list[Limit]] = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner.core.table import Table, make
+from planner.results.shadow_prices import room_of
 from planner.run.pipeline import Result
 from planner.sensitivity import entry_prices, outages, rule_costs
 from planner.sensitivity.binding import Binding, Explanation, explain
@@ -56,7 +57,8 @@ def reasons(result: Result, wanted: Wanted) -> Reasons:
     tables: list[Table] = []
     binding = entries = costs = report = None
     if wanted.binding and result.plan is not None and result.plan.duals:
-        binding = explain(inputs, model, result.limits, wanted.most, start)
+        room = room_of(model, result.claim.along if result.claim else None)
+        binding = explain(inputs, model, result.limits, wanted.most, start, room)
         tables += [_binding(binding), result.table("constraints")]
     if wanted.entry_prices:
         entries = tuple(entry_prices.entry_prices(inputs, model, start))

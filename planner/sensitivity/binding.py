@@ -20,7 +20,7 @@ from planner.model import naming
 from planner.model.formulation import Model
 from planner.model.measures import objective_unit
 from planner.model.rules import RULES, Row, decode, rule_name
-from planner.results.shadow_prices import Bearing, Limit, Number, bearing, met_for_nothing, survival
+from planner.results.shadow_prices import Bearing, Limit, Number, Room, bearing, met_for_nothing, survival
 from planner.sensitivity.behind import Numbers, Written
 from planner.solver.ranging import direction
 from planner.solver.warm import Answer, Probe
@@ -88,13 +88,16 @@ class Explanation:
     survival: tuple[str, ...] = ()  # what must survive a loss and costs something: no number that is moved
 
 
-def explain(inputs: Inputs, model: Model, limits: Sequence[Limit], most: int = 8, start: Any = None) -> Explanation:
-    """The limits of an optimal plan that cost most, tried out; `start` is a basis of the optimum, if there is one."""
+def explain(
+    inputs: Inputs, model: Model, limits: Sequence[Limit], most: int = 8, start: Any = None, room: Room | None = None
+) -> Explanation:
+    """The limits of an optimal plan that cost most, tried out; `start` is a basis of the optimum, if there is one, and `room`
+    says exactly what more room of several limits at once saves."""
     unit, size = objective_unit(model.instance)
     probe = Probe(model, start)
     desk = _Desk(model, Numbers(inputs), probe, probe.minimize(), _rows(model))
-    groups = bearing(model.program, limits)
-    idle = met_for_nothing(model.program, limits)
+    groups = bearing(model.program, limits, room)
+    idle = met_for_nothing(model.program, limits, room)
     # more of one row alone saves nothing there; of all rows of a number, or of all numbers that say the same, it may
     alike = [b for b in idle if len(b.numbers) > 1 or (len(b.rows) > 1 and any(x.worth_less for x in b.rows))][:most]
     found = [desk.tried(b) for b in groups[:most]] + [b for b in map(desk.tried, alike) if b.saves > SAME * abs(b.limit)]

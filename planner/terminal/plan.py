@@ -176,12 +176,13 @@ def _mix_by_year(result: Result, out: Console) -> None:
 def _binding(result: Result, out: Console, most: int = 3) -> None:
     """The limits that bind hardest; where none has a price, those that are met all the same."""
     from planner.model.measures import objective_unit
-    from planner.results.shadow_prices import bearing
+    from planner.results.shadow_prices import bearing, room_of
 
     if not result.plan or not result.plan.duals:
         say("no shadow prices (whole racks, stopped early, or a solver that gives none)", out)
         return
-    found = bearing(result.model.program, result.limits)[:most]
+    room = room_of(result.model, result.claim.along if result.claim else None)
+    found = bearing(result.model.program, result.limits, room)[:most]
     if not found:
         say(_no_price(result), out)
         return
