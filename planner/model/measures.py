@@ -58,7 +58,7 @@ PROVIDER_SUMS: dict[str, Callable[[Instance, Variables, int, str | None], Expres
 
 
 def over_horizon(data: Instance, v: Variables, of: str, provider: str | None) -> Expression:
-    """The sum over the horizon that a share in the block `total` of mix.csv is made of: compute [million h100e·h],
+    """The sum over the horizon that a share in summary.csv is made of: compute [million h100e·h],
     power [GWh at rated load], spend [million USD]."""
     weights = {"compute": 1e6, "power": 1e3}
     return total(
