@@ -125,6 +125,19 @@ def test_an_import_of_nothing_writes_nothing(tmp_path: Path) -> None:
     assert done.code == 1 and "nothing was written" in done.err and mine.read_text("utf-8") == "id,provider\nmine,me\n"
 
 
+def test_an_import_says_what_check_would_not_know(tmp_path: Path) -> None:
+    """Rows of a cloud that no table has: its provider and sites are named, and no longer once they stand beside the offers."""
+    (tmp_path / "nebius").mkdir()
+    head = "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Region,AvailabilityZone,Price,SpotPrice\n"
+    (tmp_path / "nebius" / "vms.csv").write_text(head + "m8,H100,8,128,1600,,eu-north1,,23.6,\n", "utf-8")
+    done = planner("import", "skypilot", tmp_path, "-o", tmp_path / "p" / "offers.csv")
+    assert done.code == 0 and "providers that no table knows yet: nebius; add them to providers.csv (id, name)" in done.err
+    assert "sites that no table knows yet: nebius-eu-north1" in done.err
+    (tmp_path / "p" / "providers.csv").write_text("id,name\nnebius,Nebius\n", "utf-8")
+    again = planner("import", "skypilot", tmp_path, "-o", tmp_path / "p" / "offers.csv")
+    assert again.code == 0 and "providers that no table" not in again.err and "sites that no table" in again.err
+
+
 def test_what_is_true_after_an_interrupt(tmp_path: Path) -> None:
     """The folder is in place before the answer is drawn: who stops the drawing is told so."""
     code = """

@@ -208,6 +208,20 @@ def read_catalogue(path: Path, accelerators: Mapping[str, Sequence[str]] | None 
     return Import(tuple(offers), tuple(left_out), tuple(file.path.as_posix() for file in chosen))
 
 
+def unknown(offers: Iterable[Mapping[str, str]], folders: Sequence[Path]) -> dict[str, list[str]]:
+    """Providers and sites that offers name and that no table of these folders has, by table: `check` would not know them."""
+    found: dict[str, list[str]] = {}
+    for table, column in (("providers", "provider"), ("sites", "site")):
+        known = set[str]()
+        for folder in folders:
+            if (file := folder / f"{table}.csv").is_file():
+                with file.open(encoding="utf-8-sig", newline="") as text:
+                    known |= {row.get("id") or "" for row in csv.DictReader(text)}
+        if missing := sorted({offer.get(column, "") for offer in offers} - known - {""}):
+            found[table] = missing
+    return found
+
+
 def not_ours(path: Path) -> str:
     """What a file holds that no import of ours wrote; empty if it is one, or if there is none."""
     if not path.exists():

@@ -274,6 +274,13 @@ def import_skypilot(
     elif not output:
         sys.stdout.write(csv_text(table))
     print(f"{len(found.offers)} offers from {len(found.files)} files; {len(found.left_out)} rows left out:", file=sys.stderr)
+    from planner.inputs.load import bundled
+
+    beside = [output.parent] if output else []
+    for name, missing in skypilot.unknown(found.offers, [bundled("profiles"), *beside]).items():
+        shown = ", ".join(missing[:12]) + (f" and {len(missing) - 12} more" if len(missing) > 12 else "")
+        columns = "id, name" if name == "providers" else "id, name, provider, country, grid, pue"
+        tell(f"{name} that no table knows yet: {shown}; add them to {name}.csv ({columns}) before you plan with them", error=True)
     for why, count in sorted(reasons.items(), key=lambda item: -item[1]):
         tell(f"  {count:5d}  {why}", error=True)
 
