@@ -94,13 +94,10 @@ def page() -> str:
         for room in (r for r in rooms if floors[r] == level):
             about = first_line(ROOT / "planner" / room / "__init__.py")
             lines += [f"## {room} (floor {level})", "", about, "", f"Knows {', '.join(sorted(knows[room])) or 'nobody'}.", ""]
-            lines += ["| module | lines | what it is for |", "|---|---|---|"]
+            lines += ["| module | what it is for |", "|---|---|"]
             for name, path in known.items():
                 if name.startswith(f"{room}."):
-                    count = len(path.read_text("utf-8").splitlines())
-                    lines.append(
-                        f"| [{name.partition('.')[2]}](../planner/{name.replace('.', '/')}.py) | {count} | {first_line(path)} |"
-                    )
+                    lines.append(f"| [{name.partition('.')[2]}](../planner/{name.replace('.', '/')}.py) | {first_line(path)} |")
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import subprocess
 import time
 from pathlib import Path
@@ -63,7 +64,9 @@ def test_version() -> None:
 
 def test_completion() -> None:
     """The shell gets a script, and names of bundled scenarios and tables."""
-    assert "_planner_completion" in process(["--show-completion", "bash"]).stdout
+    call = f"{shlex.join(command('--show-completion'))}; true"  # asked from a shell, which it finds among its parents
+    shown = subprocess.run(["bash", "-c", call], capture_output=True, text=True, env=environment(), timeout=60, check=False)
+    assert "_planner_completion" in shown.stdout
     for words, expected in (("planner solve class", "classroom"), ("planner profiles site_p", "site_power")):
         env = environment(_PLANNER_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD="2")
         assert process([], env=env).stdout.split() == [expected]

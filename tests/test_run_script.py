@@ -228,6 +228,7 @@ def test_ci_runs_the_command_of_the_readme_then_lint_types_and_other_versions() 
     assert [line for line in lines if line.startswith(("./run", ".venv/bin/"))] == [
         "./run test",
         ".venv/bin/ruff check .",
+        ".venv/bin/ruff format --check --quiet .",
         ".venv/bin/mypy",
         ".venv/bin/python -m tests.versions newest lowest --answers",
     ]

@@ -209,8 +209,8 @@ def bearing(program: Program, found: Iterable[Limit], room: Room | None = None) 
         if (x.worth or 0.0) > 0 or (room is not None and x.sided and (x.worth_less is None or x.worth_less > 0)):
             groups.setdefault(same.get(x.row, (x.number,)), []).append(x)
     made = [Bearing(numbers, tuple(sorted(rows, key=lambda x: x.when)), room) for numbers, rows in groups.items()]
-    made = [b for b in made if b.per_cent > 0]
-    return sorted(made, key=lambda b: (-b.per_cent, b.numbers))
+    made = [b for b in made if b.per_cent > 0 or b.worth > 0]  # of a limit of nothing a per cent is nothing
+    return sorted(made, key=lambda b: (-b.per_cent, 0.0 if b.per_cent > 0 else -b.worth, b.numbers))
 
 
 def said_alike(program: Program, met: Sequence[Limit]) -> dict[int, tuple[Number, ...]]:
