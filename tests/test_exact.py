@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from planner.audit import audit
@@ -197,6 +197,7 @@ def test_a_basis_of_another_programme() -> None:
 
 
 @given(st.integers(0, 10**9))
+@example(10100)  # slacks that depend on others leave the basis for the one bound that they have
 @settings(max_examples=150, deadline=None)
 def test_random_programmes_agree_with_the_solver(seed: int) -> None:
     """From a basis made of random letters: the same status and optimum as HiGHS."""

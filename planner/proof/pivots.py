@@ -33,6 +33,28 @@ class GaveUp(Exception):
     """The number of pivots that was allowed is used up."""
 
 
+Etas = Sequence[tuple[int, Vector]]  # columns that came into a basis, each with the slot that it took, in order
+
+
+def through(x: Vector, etas: Etas) -> Vector:
+    """A column in terms of a basis, in terms of the one that it became; zeros are left out."""
+    for slot, column in etas:
+        if moved := x.get(slot):
+            step = moved / column[slot]
+            for k, a in column.items():
+                x[k] = step if k == slot else x.get(k, ZERO) - a * step
+    return {k: value for k, value in x.items() if value}
+
+
+def back_through(right: Mapping[int, Fraction], etas: Etas) -> Vector:
+    """Costs by slot of a basis, as costs by slot of the one that it came from; zeros are left out."""
+    c = dict(right)
+    for slot, column in reversed(etas):
+        rest = total((a, c[k]) for k, a in column.items() if k != slot and k in c)
+        c[slot] = (c.get(slot, ZERO) - rest) / column[slot]
+    return {k: value for k, value in c.items() if value}
+
+
 class Simplex:
     """A basis and what it stands for. Variables are the columns 0 to n−1 and the slack n+i of each row: a_i · x + slack = b_i."""
 
@@ -102,6 +124,7 @@ class Simplex:
         self.factors = Factors([dict(self.entries[v]) for v in self.head], range(self.record.rows))
         if self.factors.spare_slots or self.factors.spare_rows:  # letters of no basis: made one
             spare = set(self.factors.spare_slots)
+            self.at_upper |= {self.head[k] for k in spare if self.low[self.head[k]] is None}  # a slack with one bound only
             self.head = [v for k, v in enumerate(self.head) if k not in spare]
             self.head += [self.record.columns + i for i in self.factors.spare_rows]
             self.at_upper -= set(self.head)
@@ -168,21 +191,11 @@ class Simplex:
 
     def column(self, v: int) -> Vector:
         """The column of a variable in terms of the basis, by slot."""
-        x = self.factors.solve({i: Fraction(a) for i, a in self.entries[v]})
-        for slot, column in self.etas:
-            if moved := x.get(slot):
-                step = moved / column[slot]
-                for k, a in column.items():
-                    x[k] = step if k == slot else x.get(k, ZERO) - a * step
-        return {k: value for k, value in x.items() if value}
+        return through(self.factors.solve({i: Fraction(a) for i, a in self.entries[v]}), self.etas)
 
     def transposed(self, right: Mapping[int, Fraction]) -> Vector:
         """The row prices that give the basic variables these costs by slot."""
-        c = dict(right)
-        for slot, column in reversed(self.etas):
-            rest = total((a, c[k]) for k, a in column.items() if k != slot and k in c)
-            c[slot] = (c.get(slot, ZERO) - rest) / column[slot]
-        return self.factors.solve_transposed({k: value for k, value in c.items() if value})
+        return self.factors.solve_transposed(back_through(right, self.etas))
 
     # --- pivots ---
 

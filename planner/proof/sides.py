@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from planner.proof.elimination import ZERO, Vector, total
-from planner.proof.pivots import Simplex
+from planner.proof.pivots import Simplex, back_through, through
 from planner.proof.rational import Fraction
 
 PATIENCE = 40  # pivots in a row that gain nothing, before the rule of the smallest index takes over, which walks no circles
@@ -97,7 +97,7 @@ class _Walk:
     def pivot(self, slot: int) -> bool:
         """The variable of the slot leaves for the bound it stands at, and the cheapest one comes in; False if none can."""
         by, up = self.moved[slot], self.moved[slot] < 0
-        change = self.simplex.change(self._transposed({slot: Fraction(1)}))
+        change = self.simplex.change(self.simplex.transposed(back_through({slot: Fraction(1)}, self.etas)))
         helping = [v for v, g in change.items() if self._outside(v) and self._may_move(v, (g > 0) == up)]
         if not helping:
             return False
@@ -106,7 +106,7 @@ class _Walk:
         price = self._reduced(entering) / change[entering]
         self.gained += price * -by
         self.stalled = 0 if price else self.stalled + 1
-        leaving, column = self._head(slot), self._solve(entering)
+        leaving, column = self._head(slot), through(dict(self.sides.column(entering)), self.etas)
         for v, g in change.items() if price else ():
             if self._outside(v) and v != entering:
                 self.reduced[v] = self._reduced(v) - price * g
@@ -130,22 +130,6 @@ class _Walk:
 
     def _may_move(self, v: int, up: bool) -> bool:
         return self.outside.get(v, v in self.simplex.at_upper) != up and self.simplex.low[v] != self.simplex.high[v]
-
-    def _solve(self, v: int) -> Vector:
-        x = dict(self.sides.column(v))
-        for slot, column in self.etas:
-            if moved := x.get(slot):
-                step = moved / column[slot]
-                for k, a in column.items():
-                    x[k] = step if k == slot else x.get(k, ZERO) - a * step
-        return {k: value for k, value in x.items() if value}
-
-    def _transposed(self, right: Vector) -> Vector:
-        c = dict(right)
-        for slot, column in reversed(self.etas):
-            rest = sum((a * c[k] for k, a in column.items() if k != slot and k in c), ZERO)
-            c[slot] = (c.get(slot, ZERO) - rest) / column[slot]
-        return self.simplex.transposed({k: value for k, value in c.items() if value})
 
 
 def sides(simplex: Simplex, rows: Sequence[int]) -> dict[int, tuple[Fraction | None, Fraction | None]]:
