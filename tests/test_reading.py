@@ -545,6 +545,15 @@ effective_from = 2025-01-01
 id = "lic"
 destination = "US"
 quantity = "5 gpu"
+[[range]]
+table = "offers"
+row = "*-lease"
+column = "price"
+low = "-20 %"
+high = "+30 %"
+likely = "0 %"
+shape = "pert"
+group = "rents"
 [export_control]
 tenant = "north"
 enable = [ { id = "rule", from = 2026-01-01 } ]

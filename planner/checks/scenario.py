@@ -11,6 +11,7 @@ from planner.checks.bands import unusual_numbers
 from planner.checks.energy import ENERGY_CHECKS
 from planner.checks.places import label as _label
 from planner.checks.places import row as _row
+from planner.checks.ranges import ranges_are_clear
 from planner.core.errors import Finding, InputFault, Location, did_you_mean
 from planner.core.units import spans
 from planner.data.export_control import active_rules, in_class, tokens
@@ -449,5 +450,5 @@ def overlapping_announcements(inputs: Inputs) -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (
     foreign_keys, same_provider, selection, horizon_has_periods, scenario_names, servable, covers, offers_are_bounded,
     fleet_is_clear, *ENERGY_CHECKS, export_is_clear, performance_is_known, licences_weigh, money_is_known,
-    rates_compound, unusual_numbers, overlapping_announcements,
+    rates_compound, unusual_numbers, ranges_are_clear, overlapping_announcements,
 )  # fmt: skip

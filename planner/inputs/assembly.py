@@ -166,8 +166,9 @@ NAMED_BY = {
 
 
 def called(name: str, row: Record) -> set[str]:
-    """What a row of a table is called in `[select]`: its id, or what it is of."""
-    return {str(value) for column in NAMED_BY.get(name, ("id",)) if (value := getattr(row, column)) is not None}
+    """What a row of a table is called in `[select]`: its id, or what it is of; of a fleet site, offer, or `site.offer`."""
+    parts = [str(value) for column in NAMED_BY.get(name, ("id",)) if (value := getattr(row, column)) is not None]
+    return {*parts, ".".join(parts)}
 
 
 def left_out(inputs: Inputs) -> dict[str, tuple[list[str], int]]:
@@ -184,15 +185,13 @@ def left_out(inputs: Inputs) -> dict[str, tuple[list[str], int]]:
     }
     for name in ("offers", "contracts", "supply", "export_rules", "licences", "power_sources"):
         kept[name] = {part for row in getattr(inputs, name) for part in called(name, row)}
-    rows = {".".join((row.site, row.offer)) for row in inputs.fleet}
+    kept["fleet"] = {f"{row.site}.{row.offer}" for row in inputs.fleet}
     found = {}
     for name in TABLES:
-        if name in ("slices", "shapes", "power_sources") and not inputs.scenario.energy:
+        if name == "ranges" or (name in ("slices", "shapes", "power_sources") and not inputs.scenario.energy):
             continue
-        every = {part for row in inputs.everything[name] for part in called(name, row)}
+        every = {part for row in inputs.everything[name] for part in called(name, row) if name != "fleet" or "." in part}
         mine = kept.get(name, every)
-        if name == "fleet":
-            every, mine = {".".join((row.site, row.offer)) for row in inputs.everything[name]}, rows  # type: ignore[attr-defined]
         if name != "slices" and (gone := sorted(every - mine)):
             found[name] = (gone, len(every))
     return found
