@@ -16,6 +16,7 @@ from planner.inputs.load import bundled, read
 
 CLASSROOM = (bundled("inputs") / "classroom.toml").read_text()
 RULE = '[[export_class]]\nid = "any"\n[[export_rule]]\nid = "r"\nstatus = "in_force"\nrank = 5\nclass = "any"\ndestination = "US"\neffect = "{}"\n'
+RANGE = '[[range]]\ntable = "{}"\nrow = "{}"\ncolumn = "{}"\nlow = "{}"\nhigh = "{}"\n'
 SUPPLY = '[[supply]]\naccelerator = "{}"\nfrom = 2025-01-01\ntotal = "6 GW"\noverlaps = "deal"\n'
 CONTRACT = '[[contract]]\nid = "{}"\nprovider = "{}"\nstart = 2025-01-01\n'
 FLEET = '[[fleet]]\nsite = "{}"\noffer = "{}"\nracks = "1 rack"\n'
@@ -101,6 +102,24 @@ TRIPS = [
     add("export_is_clear", RULE.format("permit") + 'effective_from = 2025-01-01\n[[country]]\niso2 = "DE"\n', "site.north-hall.country", "country US is not in the countries table", "with its groups"),
     add("performance_is_known", RULE.format("cap") + 'amount = "5 TPP"\neffective_from = 2025-01-01\n', "accelerator.chip.tpp", "has no tpp, which export rule r counts by", "total processing"),
     add("licences_weigh", '[[licence]]\nid = "l"\ndestination = "US"\nquantity = "5 gpu"\nof = "chip"\n', "licence.l.of", "chip has no tpp", "leave `of` blank"),
+    # ranges
+    add("ranges_are_clear", RANGE.format("offer", "north-lease", "price", "1 USD/gpu/hour", "2 USD/gpu/hour"), "range.offer.north-lease.price.table", "there is no table `offer`", "did you mean `offers`"),
+    add("ranges_are_clear", RANGE.format("offers", "nrth-lease", "price", "1 USD/gpu/hour", "2 USD/gpu/hour"), "range.offers.nrth-lease.price.row", "there is no row `nrth-lease` in offers", "`north-lease`"),
+    add("ranges_are_clear", RANGE.format("site_power", "north-hall", "power", "-5 %", "5 %") + "from = 2031-01-01\n", "range.site_power.north-hall.power.2031-01-01.row", "there is no row `north-hall` from 2031-01-01", "`north-hall`"),
+    add("ranges_are_clear", RANGE.format("offers", "north-lease", "prize", "1 USD/gpu/hour", "2 USD/gpu/hour"), "range.offers.north-lease.prize.column", "offers has no column `prize`", "did you mean `price`"),
+    add("ranges_are_clear", RANGE.format("offers", "north-lease", "lifetime", "1 year", "2 year"), "range.offers.north-lease.lifetime.column", "is blank, so it has no range", "fill the cell"),
+    add("ranges_are_clear", RANGE.format("offers", "north-lease", "price", "2 USD/gpu/hour", "1 USD/gpu/hour"), "range.offers.north-lease.price.low", "low 2 USD/gpu/hour is above high", "swap"),
+    add("ranges_are_clear", RANGE.format("offers", "north-lease", "price", "1 USD/gpu/hour", "1 USD/gpu/hour"), "range.offers.north-lease.price.low", "an empty range", "drop the row"),
+    add("ranges_are_clear", RANGE.format("offers", "north-lease", "price", "3 USD/gpu/hour", "4 USD/gpu/hour"), "range.offers.north-lease.price.low", "price of north-lease is not between 3 USD/gpu/hour and 4 USD/gpu/hour", "widen the range"),
+    add("ranges_are_clear", RANGE.format("offers", "north-lease", "price", "1", "4 USD/gpu/hour"), "range.offers.north-lease.price.low", "low or high cannot be of price: `1` has no unit", "USD/gpu/hour"),
+    add("ranges_are_clear", RANGE.format("offers", "north-lease", "price", "-10 %", "2 USD/gpu/hour"), "range.offers.north-lease.price.low", "cannot be of price", ""),
+    add("ranges_are_clear", RANGE.format("site_power", "north-hall", "from", "-5 %", "5 %"), "range.site_power.north-hall.from.low", "is not in month", "6 month"),
+    add("ranges_are_clear", RANGE.format("site_power", "north-hall", "from", "1 month", "6 month"), "range.site_power.north-hall.from.low", "from of north-hall is not between 1 month", "widen"),
+    add("ranges_are_clear", RANGE.format("sites", "north-hall", "pue", "0.5", "3"), "range.sites.north-hall.pue.low", "0.5 is below 1", "0.6"),
+    add("ranges_are_clear", RANGE.format("workload", "training", "demand", "5 h100e", "9 h100e"), "range.workload.training.demand.low", "takes relative ends only", "-20 %"),
+    add("ranges_are_clear", RANGE.format("offers", "*-lease", "price", "-10 %", "10 %") + 'likely = "20 %"\n', "range.offers.*-lease.price.likely", "likely 20 % lies outside", "between"),
+    add("ranges_are_clear", RANGE.format("offers", "*-lease", "price", "-100 %", "10 %") + 'shape = "lognormal"\n', "range.offers.*-lease.price.low", "which a lognormal never reaches", "another shape"),
+    add("ranges_are_clear", RANGE.format("offers", "*-lease", "price", "-10 %", "10 %") + 'group = "g"\n' + RANGE.format("workload", "*", "demand", "-10 %", "10 %") + 'group = "g"\nshape = "uniform"\n', "range.workload.*.demand.shape", "group g is uniform here and triangular in", "one shape"),
     # objectives and announcements
     add("money_is_known", '[objective]\nminimize = "unserved"\n', "objective", "nothing to minimise", "unserved ="),
     add("money_is_known", '[objective]\nminimize = "energy"\n[[workload]]\nid = "second"\nkind = "training"\ndemand = "1 h100e"\nunserved = "1 USD/h100e/hour"\n',

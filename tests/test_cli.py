@@ -373,7 +373,7 @@ def test_profiles() -> None:
     assert table.code == 0 and re.search(r"^abilene ", table.out, re.M) and "…" not in table.out
     row = planner("profiles", "sites", "abilene")
     assert row.code == 0 and re.search(r"^pue +1\.40 +reported$", row.out, re.M)
-    assert re.search(r"^line +profiles/sites\.csv:2$", row.out, re.M) and re.search(r"^source +Epoch AI", row.out, re.M)
+    assert re.search(r"^line +profiles/openai/sites\.csv:2$", row.out, re.M) and re.search(r"^source +Epoch AI", row.out, re.M)
     for arguments in ([], ["sites"], ["sites", "abilene"]):
         assert json.loads(planner("profiles", *arguments, "--json").out)
 
@@ -391,7 +391,7 @@ def test_init_starts_a_project_that_can_be_solved(tmp_path: Path) -> None:
     assert planner("solve", tmp_path / "mine" / "scenario.toml", "-q").code == 0
     again = planner("init", tmp_path / "mine")
     assert again.code == 1 and "is not empty" in again.err
-    assert len(json.loads(planner("init", tmp_path / "other", "--json").out)) == 2
+    assert len(json.loads(planner("init", tmp_path / "other", "--json").out)) == 8
 
 
 def test_schema() -> None:

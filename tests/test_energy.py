@@ -254,10 +254,10 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("twins")
     own = folder / "own"
     shutil.copytree(bundled("profiles"), own)
-    header, *_ = (own / "power_sources.csv").read_text("utf-8").splitlines()
-    (own / "power_sources.csv").write_text(header + "\n", "utf-8")
+    for path in own.glob("*/power_sources.csv"):
+        path.unlink()
     for table, columns in (("grids", ("price_shape", "carbon_shape")), ("accelerators", ("idle_load",))):
-        path = own / f"{table}.csv"
+        path = own / "reference" / f"{table}.csv"
         found = list(csv.DictReader(io.StringIO(path.read_text("utf-8"), newline="")))
         kept = [name for name in found[0] if name not in columns]
         rewrite(path, [kept, *([row[name] for name in kept] for row in found)])
@@ -266,7 +266,8 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         for path in bundled("inputs").glob("*.toml"):
             text = path.read_text("utf-8")
             if "\nextends" not in text and "\nprofiles" not in text:
-                text = text.replace("\nschema = 1\n", '\nschema = 1\nprofiles = ["../own"]\n', 1)
+                text = text.replace("\nschema = 1\n", '\nschema = 1\nprofiles = ["../own/reference"]\n', 1)
+            text = text.replace('["reference", "openai"]', '["../own/reference", "../own/openai"]')
             extended = "\nextends" in text and name == "one"
             (folder / name / path.name).write_text(text if extended else text + end, "utf-8")
     return folder / "plain", folder / "one"

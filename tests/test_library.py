@@ -8,8 +8,10 @@ import pytest
 
 from planner.catalog import library
 from planner.core.errors import InputFault
-from planner.inputs.load import bundled, bundled_scenarios
+from planner.inputs.load import bundled_collections, bundled_scenarios
+from planner.inputs.provenance import collection
 from planner.inputs.tables import TABLES
+from planner.run.pipeline import plan_scenario
 from tests.command import planner
 
 
@@ -21,15 +23,13 @@ def test_the_overview_names_every_table_and_scenario() -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_row_says_where_it_comes_from(name: str) -> None:
-    file = bundled("profiles") / f"{name}.csv"
-    if not file.is_file():
-        pytest.skip("no rows are bundled")
-    lines = file.read_text("utf-8").splitlines()
+    files = {shown: folder / f"{name}.csv" for folder, shown in bundled_collections().values()}
+    lines = {f"{shown}/{name}.csv": path.read_text("utf-8").splitlines() for shown, path in files.items() if path.is_file()}
     for row in library.rows(name, None).records():
         shown, _, line = str(row["line"]).rpartition(":")
-        assert shown == f"profiles/{name}.csv" and row["confidence"]
+        assert shown == f"profiles/{row['collection']}/{name}.csv" and row["confidence"]
         key = TABLES[name].key[0]
-        assert not row[key] or row[key] in lines[int(line) - 1]
+        assert not row[key] or row[key] in lines[shown][int(line) - 1]
 
 
 def test_a_row_has_every_number_with_unit_and_source() -> None:
@@ -58,11 +58,24 @@ def test_a_new_project(tmp_path: Path) -> None:
             library.start_project(tmp_path / name)
 
 
+def test_a_new_project_pays_for_nothing_that_is_not_its_own(tmp_path: Path) -> None:
+    library.start_project(tmp_path / "mine")
+    result = plan_scenario(str(tmp_path / "mine" / "scenario.toml"))
+    assert result.status == "optimal" and result.audit is not None and result.audit.passed
+    assert set(result.collections) == {"reference", "scenario"}
+    mine, reference = result.collections["scenario"], result.collections["reference"]
+    assert (mine["offers"], mine["contracts"], reference["contracts"], reference["fleet_racks"]) == (2, 1, 0, 0)
+    assert mine["cost"] + reference["cost"] == pytest.approx(1) and mine["cost"] > 0.9
+    for table in TABLES.values():
+        for row in result.inputs.everything[table.name]:
+            assert collection(row) != "scenario" or row.origin.confidence == "assumed", row.where
+
+
 def test_own_rows_win_in_a_new_project(tmp_path: Path) -> None:
     library.start_project(tmp_path / "mine")
-    grids = tmp_path / "mine" / "profiles" / "grids.csv"
-    head, row = grids.read_text("utf-8").splitlines()
-    grids.write_text(f"{head}\n{row.replace('MY-GRID', 'ERCOT')}\n", "utf-8")
+    for name in ("grids", "sites"):
+        path = tmp_path / "mine" / "profiles" / f"{name}.csv"
+        path.write_text(path.read_text("utf-8").replace("MY-GRID", "ERCOT"), "utf-8")
     assert planner("solve", tmp_path / "mine" / "scenario.toml", "-q", "-o", tmp_path / "plan").code == 0
     sources = (tmp_path / "plan" / "sources.csv").read_text("utf-8")
-    assert "grid.ERCOT.2025-01-01.price,60,USD/MWh," in sources and "my own assumption,assumed" in sources
+    assert "grid.ERCOT.2025-01-01.price,60,USD/MWh," in sources and "made up to start with,assumed" in sources

@@ -16,27 +16,31 @@ from planner.checks.scenario import FOREIGN_KEYS
 from planner.core.calendar import capital_recovery, periods
 from planner.data.export_control import ExportControl, Standing, in_class, tokens
 from planner.inputs.assembly import Inputs, assemble
-from planner.inputs.load import Document, bundled, column_kinds, read, read_tables
+from planner.inputs.load import Document, bundled, bundled_collections, column_kinds, read, read_tables
 from planner.inputs.tables import CONFIDENCE, TABLES
 
 BUILDUP = bundled("profiles").parent / "docs" / "price_buildup.csv"
-ROWS, _ = read_tables([(bundled("profiles"), "profiles")])
+ROWS, _ = read_tables(bundled_collections().values())
 # ISO 3166-1 alpha-2, officially assigned
 ISO = {"AD", "AE", "AF", "AG", "AI", "AL", "AM", "AO", "AQ", "AR", "AS", "AT", "AU", "AW", "AX", "AZ", "BA", "BB", "BD", "BE", "BF", "BG", "BH", "BI", "BJ", "BL", "BM", "BN", "BO", "BQ", "BR", "BS", "BT", "BV", "BW", "BY", "BZ", "CA", "CC", "CD", "CF", "CG", "CH", "CI", "CK", "CL", "CM", "CN", "CO", "CR", "CU", "CV", "CW", "CX", "CY", "CZ", "DE", "DJ", "DK", "DM", "DO", "DZ", "EC", "EE", "EG", "EH", "ER", "ES", "ET", "FI", "FJ", "FK", "FM", "FO", "FR", "GA", "GB", "GD", "GE", "GF", "GG", "GH", "GI", "GL", "GM", "GN", "GP", "GQ", "GR", "GS", "GT", "GU", "GW", "GY", "HK", "HM", "HN", "HR", "HT", "HU", "ID", "IE", "IL", "IM", "IN", "IO", "IQ", "IR", "IS", "IT", "JE", "JM", "JO", "JP", "KE", "KG", "KH", "KI", "KM", "KN", "KP", "KR", "KW", "KY", "KZ", "LA", "LB", "LC", "LI", "LK", "LR", "LS", "LT", "LU", "LV", "LY", "MA", "MC", "MD", "ME", "MF", "MG", "MH", "MK", "ML", "MM", "MN", "MO", "MP", "MQ", "MR", "MS", "MT", "MU", "MV", "MW", "MX", "MY", "MZ", "NA", "NC", "NE", "NF", "NG", "NI", "NL", "NO", "NP", "NR", "NU", "NZ", "OM", "PA", "PE", "PF", "PG", "PH", "PK", "PL", "PM", "PN", "PR", "PS", "PT", "PW", "PY", "QA", "RE", "RO", "RS", "RU", "RW", "SA", "SB", "SC", "SD", "SE", "SG", "SH", "SI", "SJ", "SK", "SL", "SM", "SN", "SO", "SR", "SS", "ST", "SV", "SX", "SY", "SZ", "TC", "TD", "TF", "TG", "TH", "TJ", "TK", "TL", "TM", "TN", "TO", "TR", "TT", "TV", "TW", "TZ", "UA", "UG", "UM", "US", "UY", "UZ", "VA", "VC", "VE", "VG", "VI", "VN", "VU", "WF", "WS", "YE", "YT", "ZA", "ZM", "ZW"}  # fmt: skip
 
 
 def lines(name: str) -> list[dict[str, str]]:
     """Rows of a bundled CSV as text, units cut from the headers."""
-    path = BUILDUP if name == "price_buildup" else bundled("profiles") / f"{name}.csv"
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    header = [re.sub(r"\s*\[.*", "", cell) for cell in rows[0]]
-    return [dict(zip(header, row, strict=True)) for row in rows[1:]]
+    folders = [BUILDUP.parent] if name == "price_buildup" else [folder for folder, _ in bundled_collections().values()]
+    found = []
+    for path in (folder / f"{name}.csv" for folder in folders):
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                head, *rows = csv.reader(file)
+            header = [re.sub(r"\s*\[.*", "", cell) for cell in head]
+            found += [dict(zip(header, row, strict=True)) for row in rows]
+    return found
 
 
 def test_every_table_is_there_and_read_whole() -> None:
-    found = {path.stem for path in bundled("profiles").glob("*.csv")}
-    assert found == set(TABLES)
+    found = {path.stem for path in bundled("profiles").glob("*/*.csv")}
+    assert found == set(TABLES) and not list(bundled("profiles").glob("*.csv"))
     for name in TABLES:
         assert len(ROWS[name]) == len(lines(name)) > 0, name
 
@@ -248,6 +252,30 @@ def test_the_emirates_open_on_a_day(inputs: Inputs) -> None:
     assert standing(inputs, "AE", date(2026, 7, 9)) == Standing.LICENCE
     assert standing(inputs, "AE", date(2026, 7, 10)) == Standing.FREE
     assert standing(inputs, "AE", date(2026, 7, 10), tenant=None) == Standing.LICENCE  # the permit is one by name
+
+
+def test_the_reference_stands_alone_and_is_nobodys_case() -> None:
+    """It names no row of another collection, and nothing in it is owned, owed or promised."""
+    rows, _ = read_tables([bundled_collections()["reference"]])
+    for table, column, target, key in FOREIGN_KEYS:
+        known = {getattr(row, key) for row in rows[target]}
+        for row in rows[table]:
+            value = getattr(row, column)
+            parts = value if isinstance(value, tuple) else [value]
+            assert all(part is None or part in known for part in parts), (row.where, column)
+    for name in ("site_power", "contracts", "fleet", "supply", "licences"):
+        assert not rows[name], name
+    assert all(row.billing == "on_demand" for row in rows["offers"])  # type: ignore[attr-defined]
+    assert all(row.grid for row in rows["power_sources"])  # type: ignore[attr-defined]
+
+
+def test_no_row_stands_in_two_collections() -> None:
+    for name, table in TABLES.items():
+        if not table.grouped:
+            keys = [tuple(str(getattr(row, {"from": "from_", "set": "set_"}.get(k, k))) for k in table.key) for row in ROWS[name]]
+            assert len(keys) == len(set(keys)) == sum(len(read_tables([c])[0][name]) for c in bundled_collections().values()), (
+                name
+            )
 
 
 def test_bundled_folders_are_those_of_the_checkout() -> None:

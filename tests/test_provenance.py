@@ -121,7 +121,7 @@ def test_overlapping_announcements_are_named() -> None:
     for name, rows in groups.items():
         assert any(name in w.what and all(row in w.what for row in rows) for w in warnings)
     by_hand: dict[str, set[str]] = {}
-    with (ROOT / "profiles" / "contracts.csv").open(encoding="utf-8", newline="") as text:
+    with (ROOT / "profiles" / "openai" / "contracts.csv").open(encoding="utf-8", newline="") as text:
         for row in csv.DictReader(text):
             if row["overlaps"] and row["id"] in {c.id for c in inputs.contracts}:
                 by_hand.setdefault(row["overlaps"], set()).add(row["id"])

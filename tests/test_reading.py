@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from planner.checks.scenario import check
 from planner.core.errors import InputFault
 from planner.inputs.assembly import Inputs, assemble
-from planner.inputs.load import ENERGY, bundled, read, read_tables
+from planner.inputs.load import ENERGY, bundled, bundled_collections, read, read_tables
 from planner.inputs.tables import TABLES
 
 CLASSROOM = (bundled("inputs") / "classroom.toml").read_text()
@@ -268,9 +268,9 @@ def test_own_profiles_win_by_key_and_shadow_no_file(tmp_path: Path, monkeypatch:
     site = assemble(document).sites["abilene"]
     assert (site.pue, site.name, site.where.file) == (1.11, "", "./profiles/sites.csv")
     shown = [source.shown for source in document.files]
-    assert "profiles/sites.csv" in shown
+    assert "profiles/openai/sites.csv" in shown
     assert "./profiles/sites.csv" in shown
-    Path("a.toml").write_text('schema = 1\nextends = "openai-base"\nprofiles = ["bundled"]\n')
+    Path("a.toml").write_text('schema = 1\nextends = "openai-base"\nprofiles = ["reference", "openai"]\n')
     assert assemble(read("a.toml")).sites["abilene"].pue == 1.40
 
 
@@ -283,7 +283,42 @@ def test_inline_rows_change_single_columns(put: Any) -> None:
     assert offer.origin.confidence.startswith("estimated; price=assumed")
     places = {name: where.file for name, _, _, where in offer.origin.written}
     assert places["price"].endswith("a.toml")
-    assert places["term"] == "profiles/offers.csv"
+    assert places["term"] == "profiles/openai/offers.csv"
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (
+            '["bundled"]',
+            '`bundled` is no longer one collection: what is true for everyone is apart from one customer\'s case | write ["reference"]',
+        ),
+        (
+            '["opnai"]',
+            "there is no folder `opnai` beside a.toml, and no bundled collection of that name | did you mean `openai`? (bundled are reference, openai;",
+        ),
+        ('["zzz"]', "no bundled collection of that name | known: `openai`, `reference`"),
+        (
+            '["reference"]',
+            "`reference` is a bundled collection, and a folder of that name stands beside the scenario | write `./reference`",
+        ),
+    ],
+)
+def test_names_of_collections(put: Any, written: str, says: str) -> None:
+    found = faults(put(changed("profiles = []", f"profiles = {written}"), reference__x_md=""))
+    assert says in found[0], found
+
+
+def test_a_folder_of_a_collections_name_is_read_as_a_path(put: Any) -> None:
+    path = put(changed("profiles = []", 'profiles = ["./openai"]'), openai__sites_csv=SITE + "x,north,US,grid,1.1,me,assumed\n")
+    assert "x" in inputs(path).sites
+
+
+def test_the_reference_is_the_default_and_the_customer_is_asked_for(put: Any) -> None:
+    found = inputs(put(changed("profiles = []\n", "")))
+    assert "gb200_nvl72" in {row.id for row in found.everything["accelerators"]}  # type: ignore[attr-defined]
+    assert not found.everything["fleet"] and not found.everything["contracts"]
+    assert inputs(put(changed("profiles = []", 'profiles = ["reference", "openai"]'))).everything["fleet"]
 
 
 @pytest.mark.parametrize(
@@ -510,6 +545,15 @@ effective_from = 2025-01-01
 id = "lic"
 destination = "US"
 quantity = "5 gpu"
+[[range]]
+table = "offers"
+row = "*-lease"
+column = "price"
+low = "-20 %"
+high = "+30 %"
+likely = "0 %"
+shape = "pert"
+group = "rents"
 [export_control]
 tenant = "north"
 enable = [ { id = "rule", from = 2026-01-01 } ]
@@ -630,6 +674,6 @@ def test_mutated_tables_end_in_inputs_or_findings(put: Any, changes: list[tuple[
 
 
 def test_tables_alone() -> None:
-    rows, files = read_tables([(bundled("profiles"), "profiles")])
+    rows, files = read_tables(bundled_collections().values())
     assert set(rows) == set(TABLES)
-    assert len(files) == len(list(bundled("profiles").glob("*.csv")))
+    assert len(files) == len(list(bundled("profiles").glob("*/*.csv")))

@@ -71,14 +71,14 @@ def why(result: Import) -> list[str]:
 
 
 def test_columns_are_those_of_the_bundled_table() -> None:
-    header = next(csv.reader(io.StringIO((ROOT / "profiles/offers.csv").read_text(encoding="utf-8"))))
+    header = next(csv.reader(io.StringIO((ROOT / "profiles/reference/offers.csv").read_text(encoding="utf-8"))))
     assert list(COLUMNS) == header
     names = [column.split(" [")[0] for column in COLUMNS]
     assert names == [*TABLES["offers"].columns(), "source", "confidence", "note"]
 
 
 def test_every_mapped_accelerator_is_in_the_bundled_table() -> None:
-    rows = csv.DictReader(io.StringIO((ROOT / "profiles/accelerators.csv").read_text(encoding="utf-8")))
+    rows = csv.DictReader(io.StringIO((ROOT / "profiles/reference/accelerators.csv").read_text(encoding="utf-8")))
     sizes = {row["id"]: float(row["chips_per_rack [gpu/rack]"]) for row in rows}
     assert set(ACCELERATORS) <= set(sizes)
     assert {accelerator: sizes[accelerator] for accelerator in SYSTEM_SIZE} == SYSTEM_SIZE

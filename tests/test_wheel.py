@@ -54,8 +54,8 @@ def planner(home: Path, *arguments: str, cwd: Path | str = "/") -> subprocess.Co
 def test_it_holds_data_types_and_licence(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for kind in ("profiles", "inputs"):
-        here = {f"planner/bundled/{kind}/{path.name}" for path in (ROOT / kind).iterdir() if path.suffix in (".csv", ".toml")}
-        assert here <= names
+        data = [path for path in (ROOT / kind).rglob("*") if path.suffix in (".csv", ".toml")]
+        assert data and {f"planner/bundled/{path.relative_to(ROOT).as_posix()}" for path in data} <= names
     assert "planner/py.typed" in names and any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if "tests" in name or "__pycache__" in name]
 
@@ -70,8 +70,9 @@ def test_it_solves_a_bundled_scenario_from_anywhere(home: Path, tmp_path: Path) 
 
 def test_own_profiles_beside_a_scenario_win(home: Path, tmp_path: Path) -> None:
     assert planner(home, "init", "mine", cwd=tmp_path).returncode == 0
-    grids = tmp_path / "mine" / "profiles" / "grids.csv"
-    grids.write_text(grids.read_text("utf-8").replace("MY-GRID", "ERCOT"), "utf-8")
+    for name in ("grids", "sites"):
+        path = tmp_path / "mine" / "profiles" / f"{name}.csv"
+        path.write_text(path.read_text("utf-8").replace("MY-GRID", "ERCOT"), "utf-8")
     done = planner(home, "solve", "mine/scenario.toml", "-q", "-o", "plan", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     sources = (tmp_path / "plan" / "sources.csv").read_text("utf-8")

@@ -6,7 +6,7 @@ here. Faults of the tables are failed checks, never exceptions. Numbers of the r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,10 +17,10 @@ from planner.audit.export_control import export_amounts, export_block, licences
 from planner.audit.hours import dispatch, running, site_power, slice_capacity, slot_demand
 from planner.audit.ledger import Ledger, budgets, carbon, cost_table, take_or_pay
 from planner.audit.losses import resilience
-from planner.audit.premises import ONE_DAY, World
+from planner.audit.premises import World
 from planner.audit.sources import Sources, balance, battery, building, energy_table, generation, metered_only
 from planner.audit.totals import claimed_totals, mix_table, power_table, total_values
-from planner.core.calendar import Period, steps
+from planner.core.calendar import steps
 from planner.inputs.assembly import Inputs, column
 from planner.inputs.scenario import ProviderShare
 from planner.inputs.tables import Supply

@@ -11,13 +11,14 @@ from planner.checks.bands import unusual_numbers
 from planner.checks.energy import ENERGY_CHECKS
 from planner.checks.places import label as _label
 from planner.checks.places import row as _row
+from planner.checks.ranges import ranges_are_clear
 from planner.core.errors import Finding, InputFault, Location, did_you_mean
 from planner.core.units import spans
 from planner.data.export_control import active_rules, in_class, tokens
 from planner.data.options import may_serve, stands_at
-from planner.inputs.assembly import Inputs, column, throughput
+from planner.inputs.assembly import Inputs, called, column, throughput
 from planner.inputs.fields import Record
-from planner.inputs.load import with_ids
+from planner.inputs.load import ENERGY, with_ids
 from planner.inputs.scenario import Workload
 from planner.inputs.tables import TABLES, ExportRule, Licence, Offer, Site
 
@@ -111,15 +112,17 @@ def selection(inputs: Inputs) -> Iterator[Finding]:
         "sites": {*inputs.sites},
     }
     left |= {"offers": {row.id for row in inputs.offers}, "contracts": {row.id for row in inputs.contracts}}
-    for name in ("providers", "accelerators", "sites", "offers", "contracts"):
-        chosen = getattr(inputs.scenario.select, name)
-        known = _names(inputs, name)
+    left["fleet"] = {part for row in inputs.fleet for part in called("fleet", row)}
+    for name, chosen in inputs.scenario.select:
+        if name in ENERGY and not inputs.scenario.energy:
+            continue  # these tables are not read then
+        known = {part for row in inputs.everything[name] for part in called(name, row)}
         for item in chosen or ():
             if item not in known:
                 unknown = True
-                yield _unknown(_at(inputs, "select", name), name[:-1], item, known)
-            elif item not in left[name]:
-                what = f"{name[:-1]} {item} is selected and yet left out: its provider or accelerator is not"
+                yield _unknown(_at(inputs, "select", name), TABLES[name].singular.replace("_", " "), item, known)
+            elif name in left and item not in left[name]:
+                what = f"{TABLES[name].singular} {item} is selected and yet left out: its provider or accelerator is not"
                 yield Finding(_at(inputs, "select", name), what, "select that too, or drop this name", "warning")
     if unknown:
         return  # what is left says nothing
@@ -447,5 +450,5 @@ def overlapping_announcements(inputs: Inputs) -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (
     foreign_keys, same_provider, selection, horizon_has_periods, scenario_names, servable, covers, offers_are_bounded,
     fleet_is_clear, *ENERGY_CHECKS, export_is_clear, performance_is_known, licences_weigh, money_is_known,
-    rates_compound, unusual_numbers, overlapping_announcements,
+    rates_compound, unusual_numbers, ranges_are_clear, overlapping_announcements,
 )  # fmt: skip

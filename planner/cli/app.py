@@ -208,7 +208,7 @@ def profiles(
     row: Annotated[str | None, typer.Argument(help="An id: every number of that row with unit and source.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the bundled data with its sources."""
+    """Show the bundled data with its sources. By table and collection."""
     from planner.catalog import library
     from planner.terminal import plan as answer
     from planner.terminal import screen
@@ -274,10 +274,12 @@ def import_skypilot(
     elif not output:
         sys.stdout.write(csv_text(table))
     print(f"{len(found.offers)} offers from {len(found.files)} files; {len(found.left_out)} rows left out:", file=sys.stderr)
-    from planner.inputs.load import bundled
+    from planner.inputs.load import bundled_collections
 
     beside = [output.parent] if output else []
-    for name, missing in skypilot.unknown(found.offers, [bundled("profiles"), *beside]).items():
+    for name, missing in skypilot.unknown(
+        found.offers, [*(folder for folder, _ in bundled_collections().values()), *beside]
+    ).items():
         shown = ", ".join(missing[:12]) + (f" and {len(missing) - 12} more" if len(missing) > 12 else "")
         columns = "id, name" if name == "providers" else "id, name, provider, country, grid, pue"
         tell(f"{name} that no table knows yet: {shown}; add them to {name}.csv ({columns}) before you plan with them", error=True)
@@ -288,7 +290,7 @@ def import_skypilot(
 @app.command()
 @guarded
 def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")], as_json: AsJson = False) -> None:
-    """Start an own project. Writes a small scenario and a profile table to edit."""
+    """Start an own project. Writes a small company to edit: its sites, offers, a contract, a demand."""
     from planner.catalog import library
 
     written = library.start_project(folder)

@@ -99,35 +99,28 @@ def assemble(document: Document) -> Inputs:
     remarks: list[Finding] = []
 
     def table(name: str, _record: type[R]) -> tuple[R, ...]:
-        return cast(tuple[R, ...], rows[name])
+        chosen = getattr(select, name)
+        kept = rows[name] if chosen is None else tuple(row for row in rows[name] if called(name, row) & {*chosen})
+        return cast(tuple[R, ...], kept)
 
-    providers = {row.id: row for row in table("providers", Provider) if select.providers is None or row.id in select.providers}
+    providers = {row.id: row for row in table("providers", Provider)}
     accelerators = _by(table("accelerators", Accelerator), "id")
-    if select.accelerators is not None:
-        accelerators = {key: accelerators[key] for key in accelerators if key in select.accelerators}
-    else:
+    if select.accelerators is None:
         guessed = [key for key, series in accelerators.items() if _guessed(series[0])]
         accelerators = {key: series for key, series in accelerators.items() if key not in guessed}
         if guessed:
             what = f"accelerators graded `assumed` take part only when named: {', '.join(guessed)} left out"
             remarks.append(Finding(document.root.where.at("select.accelerators"), what, severity="warning"))
-    sites = {
-        row.id: row
-        for row in table("sites", Site)
-        if row.provider in providers and (select.sites is None or row.id in select.sites)
-    }
+    sites = {row.id: row for row in table("sites", Site) if row.provider in providers}
     offers = tuple(
         row
         for row in table("offers", Offer)
-        if row.provider in providers
-        and row.accelerator in accelerators
-        and (row.site is None or row.site in sites)
-        and (select.offers is None or row.id in select.offers)
+        if row.provider in providers and row.accelerator in accelerators and (row.site is None or row.site in sites)
     )
     offer_ids = {row.id for row in offers}
     contracts = []
     for row in table("contracts", Contract):
-        if row.provider in providers and (select.contracts is None or row.id in select.contracts):
+        if row.provider in providers:
             contracts.append(row)
         elif select.contracts is None:
             what = f"contract {row.id} is left out with its provider {row.provider}"
@@ -161,6 +154,47 @@ def assemble(document: Document) -> Inputs:
         everything=rows,
         remarks=tuple(remarks),
     )
+
+
+NAMED_BY = {
+    "fleet": ("site", "offer"),
+    "supply": ("accelerator", "vendor"),
+    "site_power": ("site",),
+    "countries": ("iso2",),
+    "slices": ("set_",),
+}
+
+
+def called(name: str, row: Record) -> set[str]:
+    """What a row of a table is called in `[select]`: its id, or what it is of; of a fleet site, offer, or `site.offer`."""
+    parts = [str(value) for column in NAMED_BY.get(name, ("id",)) if (value := getattr(row, column)) is not None]
+    return {*parts, ".".join(parts)}
+
+
+def left_out(inputs: Inputs) -> dict[str, tuple[list[str], int]]:
+    """What `[select]` leaves out, by table: names that take no part, and how many there are in all."""
+    kept: dict[str, set[str]] = {
+        "providers": {*inputs.providers},
+        "accelerators": {*inputs.accelerators},
+        "sites": {*inputs.sites},
+        "site_power": {*inputs.site_power},
+        "grids": {*inputs.grids},
+        "countries": {*inputs.countries},
+        "export_classes": {*inputs.export_classes},
+        "shapes": {*inputs.shapes},
+    }
+    for name in ("offers", "contracts", "supply", "export_rules", "licences", "power_sources"):
+        kept[name] = {part for row in getattr(inputs, name) for part in called(name, row)}
+    kept["fleet"] = {f"{row.site}.{row.offer}" for row in inputs.fleet}
+    found = {}
+    for name in TABLES:
+        if name == "ranges" or (name in ("slices", "shapes", "power_sources") and not inputs.scenario.energy):
+            continue
+        every = {part for row in inputs.everything[name] for part in called(name, row) if name != "fleet" or "." in part}
+        mine = kept.get(name, every)
+        if name != "slices" and (gone := sorted(every - mine)):
+            found[name] = (gone, len(every))
+    return found
 
 
 def _in_order(root: Node) -> Node:

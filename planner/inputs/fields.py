@@ -273,9 +273,10 @@ class NamesField(Plain):
     """Names: a TOML list of text, or one cell with `;` between them."""
 
     unique: bool = True
+    empty: bool = False  # whether a list of none says something
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
+        return {"type": "array", "items": {"type": "string"}, "minItems": int(not self.empty), "uniqueItems": True}
 
     def read(self, value: object, currencies: Currencies) -> tuple[str, ...]:
         if isinstance(value, str):
@@ -284,7 +285,7 @@ class NamesField(Plain):
             value = [item.strip() if isinstance(item, str) else item for item in value]
         if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
             raise fault("a list of names is wanted here", 'e.g. ["azure", "aws"]')
-        if not value:
+        if not value and not self.empty:
             raise fault("the list is empty", "name at least one, or leave the key out")
         if len(set(value)) != len(value):
             raise fault("a name stands twice in the list", "keep it once")

@@ -37,6 +37,7 @@ KEYED = {("limits", name) for name in ("national_share", "country_power", "provi
 }
 ENERGY = ("slices", "shapes", "power_sources")  # read where a scenario has an [energy] section: nothing else needs them
 PROVENANCE = ("source", "confidence", "note")
+REFERENCE = "reference"  # the collection that every scenario reads unless it says otherwise
 SET = "--set "
 
 
@@ -118,6 +119,14 @@ def bundled(kind: str) -> Path:
 
 def bundled_scenarios() -> list[str]:
     return sorted(path.stem for path in bundled("inputs").glob("*.toml"))
+
+
+def bundled_collections() -> dict[str, tuple[Path, str]]:
+    """The bundled collections of tables by name, the reference first: folder, and how it is shown."""
+    names = sorted(
+        (path.name for path in bundled("profiles").iterdir() if path.is_dir()), key=lambda name: (name != REFERENCE, name)
+    )
+    return {name: (bundled("profiles") / name, f"profiles/{name}") for name in names}
 
 
 def locate(name: str) -> tuple[Path, str]:
@@ -431,35 +440,63 @@ def _currencies(root: Node) -> Currencies:
 
 
 def _folders(root: Node, reading: Reading) -> list[tuple[Path, str]]:
-    """Profile folders in order. Without the key: the bundled ones, then `profiles/` beside each scenario, the base first.
+    """Profile folders in order: what the key `profiles` names (without it, the reference), then `profiles/` beside each scenario.
 
-    Folders named in a file are found from the folder of that file."""
+    Whoever writes the key says what is read for that file and the ones below it: only scenarios that extend it add the folder
+    beside them. Folders named in a file are found from the folder of that file.
+    """
     node = root.value.get("profiles")
-    whole = (bundled("profiles"), "profiles")
+    collections = bundled_collections()
     beside = {shown: (path.parent, Path(shown).parent) for path, shown in reading.chain}
+    shown_names = list(beside)
     if node is None:
-        folders = [whole]
-        for folder, shown in beside.values():
-            own = folder / "profiles"
-            if own.is_dir() and own.resolve() not in [path.resolve() for path, _ in folders]:
-                name = str(shown / "profiles")
-                folders.append((own, "./profiles" if name == "profiles" else name))
-        return folders
-    if not isinstance(node.value, list):
+        folders, above = [collections[REFERENCE]], shown_names
+    elif not isinstance(node.value, list):
         return []
-    folders = []
-    for item in node.value:
-        if item.value == "bundled":
-            folders.append(whole)
-        elif isinstance(item.value, str):
-            start, shown = beside.get(item.where.file, beside[reading.chain[-1][1]])
-            if not _is_dir(start / item.value):
-                file = Path(item.where.file).name if item.where.line else "the scenario"
-                what = f"there is no folder `{item.value}` beside {file}"
-                raise InputFault.one(what, 'name folders relative to the scenario, or "bundled"', item.where)
-            name = str(shown / item.value)
-            folders.append((start / item.value, "./profiles" if name == "profiles" else name))
+    else:
+        named = [_named_folder(item, collections, beside, reading.chain[-1][1]) for item in node.value]
+        folders = [folder for folder in named if folder is not None]
+        writer = node.where.file
+        above = shown_names[shown_names.index(writer) + 1 :] if writer in beside else []
+    for name in above:
+        folder, shown = beside[name]
+        own = folder / "profiles"
+        known = [bundled("profiles").resolve(), *(path.resolve() for path, _ in folders)]
+        if own.is_dir() and own.resolve() not in known:
+            folders.append((own, _own_name(shown / "profiles")))
     return folders
+
+
+def _named_folder(
+    item: Node, collections: Mapping[str, tuple[Path, str]], beside: Mapping[str, tuple[Path, Path]], asker: str
+) -> tuple[Path, str] | None:
+    """A bundled collection, or a folder beside the file that names it; never one of them where the other may be meant."""
+    if not isinstance(item.value, str):
+        return None  # found when the section is validated
+    start, shown = beside.get(item.where.file, beside[asker])
+    there = _is_dir(start / item.value)
+    if item.value == "bundled":
+        both, other = json.dumps(list(collections)), "; a folder of that name is written ./bundled" if there else ""
+        what = "`bundled` is no longer one collection: what is true for everyone is apart from one customer's case"
+        fix = f'write ["{REFERENCE}"] for chips, regions, list prices and rules, or {both} for all of it{other}'
+        raise InputFault.one(what, fix, item.where)
+    if item.value in collections:
+        if there:
+            what = f"`{item.value}` is a bundled collection, and a folder of that name stands beside the scenario"
+            raise InputFault.one(what, f"write `./{item.value}` for the folder, or rename it", item.where)
+        return collections[item.value]
+    if not there:
+        file = Path(item.where.file).name if item.where.line else "the scenario"
+        what = f"there is no folder `{item.value}` beside {file}, and no bundled collection of that name"
+        hint = f"bundled are {', '.join(collections)}; folders are named relative to the scenario"
+        fix = f"{did_you_mean(item.value, collections)} ({hint})"
+        raise InputFault.one(what, fix, item.where)
+    return start / item.value, _own_name(shown / item.value)
+
+
+def _own_name(path: Path) -> str:
+    """How a folder of the user's is shown: never like one that is bundled."""
+    return f"./{path}" if path.parts[:1] == ("profiles",) else str(path)
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from planner.inputs.load import SINGULAR, column_kinds
 from planner.inputs.tables import CONFIDENCE, TABLES
 
 COLUMNS = ("what", "value", "unit", "file", "line", "source", "confidence", "note")
+BUNDLED, OWN = "profiles/", "scenario"  # how bundled tables are shown (own folders never are), and what is none of them
 _WITH_UNIT = re.compile(r"\s*([+-]?[\d.][\d._eE+-]*)\s*(.*?)\s*")
 
 
@@ -25,6 +26,18 @@ def grade(origin: Origin, column: str = "") -> str:
         if name.strip() == column:
             return level.strip()
     return general
+
+
+def collection(record: Record, column: str = "") -> str:
+    """The bundled collection that a row came from, or a column of it; `scenario` if it is of the scenario or of own tables.
+
+    A row of a collection in which the scenario changed a cell is of the collection, and the cell is not.
+    """
+    cells = {name: where.file for name, _, _, where in record.origin.written}
+    files = [cells[column]] if column in cells else [file for file in cells.values() if file.endswith(".csv")]
+    if not files or not files[0].startswith(BUNDLED):
+        return OWN
+    return files[0].removeprefix(BUNDLED).split("/")[0]
 
 
 def weakest(levels: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from planner.inputs.fields import (
     Limit,
     LimitField,
     Names,
+    NamesField,
     Number,
     Quantity,
     Rate,
@@ -38,6 +39,9 @@ YEARLY = Usual("0.1 %/year", "60 %/year", "public money to venture capital")
 Money = Annotated[Limit, LimitField(Quantity("USD", example="60 billion USD", usual=BUDGET), "USD/USD", varying=False)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code of three letters")]
 Year = Annotated[str, Field(pattern=r"^\d{4}$", description="a calendar year")]
+
+
+Chosen = Annotated[tuple[str, ...], NamesField(empty=True)]
 
 
 class Horizon(Record):
@@ -78,13 +82,28 @@ class MoneyRules(Record):
 
 
 class Select(Record):
-    """Which rows of the profiles take part; default all (accelerators of a table graded `assumed` only when named)."""
+    """Which rows of the profiles take part, by id; default all (accelerators of a table graded `assumed` only when named).
+
+    Rows without an id are named by what they are of: fleet by site or offer, supply by accelerator or vendor, site_power by site,
+    countries by code, slices by set. What is left out is left out everywhere; `fleet = []` plans without one.
+    """
 
     providers: Names | None = None
     accelerators: Names | None = None
     sites: Names | None = None
+    site_power: Names | None = None
+    grids: Names | None = None
+    countries: Names | None = None
     offers: Names | None = None
-    contracts: Names | None = None
+    contracts: Chosen | None = None
+    fleet: Chosen | None = None
+    supply: Chosen | None = None
+    export_classes: Names | None = None
+    export_rules: Chosen | None = None
+    licences: Chosen | None = None
+    slices: Names | None = None
+    shapes: Names | None = None
+    power_sources: Chosen | None = None
 
 
 class Workload(Record):
@@ -240,7 +259,7 @@ class Scenario(Record):
     schema_: Annotated[Literal[1], BeforeValidator(_whole)] = Field(alias="schema")
     name: Text = ""
     extends: Text | None = None
-    profiles: tuple[str, ...] = ("bundled",)
+    profiles: tuple[str, ...] = ("reference",)
     horizon: Horizon
     money: MoneyRules = MoneyRules()
     select: Select = Select()

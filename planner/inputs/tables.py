@@ -33,6 +33,7 @@ from planner.inputs.fields import (
     YearlyCostField,
     fault,
 )
+from planner.inputs.ranges import Range
 
 CONFIDENCE = ("disclosed", "reported", "estimated", "assumed")
 WATER = Usual("0.001 L/kWh", "20 L/kWh", "dry cooling to several times the thirstiest tower")
@@ -600,5 +601,6 @@ TABLES = {
         Table("slices", Slice, "slice", ("set", "id")),
         Table("shapes", Shape, "shape", ("id",), grouped=True),
         Table("power_sources", PowerSource, "power_source", ("id",)),
+        Table("ranges", Range, "range", ("table", "row", "column", "from")),
     )
 }

@@ -159,8 +159,8 @@ RECORDS = (
     Rule("standby_power", ("11b",), ("loss", "site", "period"), "limit", "MW", "power of site {} after a loss", tabled=False,
          moves=False, number_of="site_power", terms="facility power"),
     *(
-        Rule(f"standby_{name}", ("11e",), ("loss", *_sliced(what)), "limit", "MW", f"{label} after a loss", tabled=False, moves=False,
-             number_of=name, terms="facility power")
+        Rule(f"standby_{name}", ("11e",), ("loss", *_sliced(what)), "limit", "MW", f"{label} after a loss", tabled=False,
+             moves=False, number_of=name, terms="facility power")
         for name, what, label in HARD_CEILINGS
     ),
     Rule("standby_import", ("11f",), ("loss", "site", "period"), "structure", "MW", "what its grid brings to {} after a loss",

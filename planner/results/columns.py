@@ -72,7 +72,7 @@ EVERYWHERE: dict[str, Column] = {
     "objective": _name("what the plan minimises", "cost"),
     "plan": _name("name of the plan", "plan-10gw"),
     "what": _name("what the number is", "cost_usd"),
-    "file": _name("file that the number stands in", "profiles/sites.csv"),
+    "file": _name("file that the number stands in", "profiles/openai/sites.csv"),
     "line": Column("line of the file", kind="integer", example="42", blank="not one line"),
     "confidence": _name("disclosed, reported, estimated or assumed", "reported"),
     "note": _name("remark of the row", "", "no remark"),

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner import __version__
 from planner.core.errors import Finding, InputFault, PlannerError
-from planner.inputs.assembly import Inputs, assemble
+from planner.inputs.assembly import Inputs, assemble, left_out
 from planner.inputs.load import bundled, read
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class Result:
     limits: tuple[Limit, ...] = ()
     totals: dict[str, float] = field(default_factory=dict)
     grades: dict[str, float] = field(default_factory=dict)
+    collections: dict[str, dict[str, float]] = field(default_factory=dict)  # what of the plan comes from which tables
     audit: Audit | None = None
     conflict: Conflict | None = None
     claim: Claim | None = None
@@ -100,6 +101,7 @@ def outline(name: Named, overrides: Sequence[str] = ()) -> tuple[dict[str, Any],
     from planner.data import instance
     from planner.data.export_control import active_rules
     from planner.model import formulation
+    from planner.results.grades import counted
 
     inputs, warnings = prepare(name, overrides)
     data = instance.build(inputs)
@@ -118,6 +120,8 @@ def outline(name: Named, overrides: Sequence[str] = ()) -> tuple[dict[str, Any],
         "offers": len({p.offer.id for p in data.positions}),
         "contracts": len(inputs.contracts),
         "export_rules": len(active_rules(inputs)),
+        "from": counted(inputs, data),
+        "left_out": {table: {"names": names, "of": whole} for table, (names, whole) in left_out(inputs).items()},
         "limits": ", ".join(limits) or "none",
         "loss": scenario.resilience.lose if scenario.resilience else "none",
         "columns": len(program.columns),
@@ -191,11 +195,12 @@ def tabled(inputs: Inputs, model: Model, solution: Solution, sides: Mapping[int,
     made = report.tables(inputs, found)
     limited = tuple(shadow_prices.limits(model, found, sides))
     totals = report.totals(found, made)
-    grades = graded.grades(inputs, found, next(table for table in made if table.name == "cost"))
+    cost = next(table for table in made if table.name == "cost")
+    shares = {"grades": graded.grades(inputs, found, cost), "collections": graded.collections(inputs, found, cost)}
     made += [shadow_prices.table(list(limited)), provenance.sources(inputs)]
     made = [report.dated(table, inputs.horizon) for table in made]
     texts = {table.name: csv_text(table) for table in made}
-    return {"plan": found, "tables": tuple(made), "limits": limited, "totals": totals, "grades": grades, "texts": texts}
+    return {"plan": found, "tables": tuple(made), "limits": limited, "totals": totals, "texts": texts} | shares
 
 
 def _load_solver() -> None:
@@ -260,6 +265,7 @@ def manifest(result: Result, folder: Path) -> dict[str, Any]:
         "digest": digest(inputs, result.overrides),
         "tables": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tables(result).items()},
         "confidence": result.grades,
+        "collections": result.collections,
         "liabilities": liabilities(result),
         "warnings": [str(w) for w in result.warnings],
         "audit": audit_data(result.audit),

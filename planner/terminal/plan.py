@@ -43,7 +43,7 @@ def show(result: Result, folder: str | None, out: Console, ties: Sequence[Room] 
     _energy(result, out)
     _binding(result, out)
     out.print()
-    facts([*_unserved(result), *_ties(result, ties, by), *_rests_on(result), _files(result, folder)], out)
+    facts([*_unserved(result), *_ties(result, ties, by), *_rests_on(result), *_came_from(result), _files(result, folder)], out)
 
 
 def _ties(result: Result, ties: Sequence[Room], by: str, most: int = 4) -> list[tuple[str, str]]:
@@ -261,10 +261,42 @@ def _why(result: Result, period: str) -> list[tuple[str, str]]:
     return [("because", f"in {period} bind {', '.join(names)}{more} (constraints.csv)")]
 
 
+def _came_from(result: Result) -> list[tuple[str, str]]:
+    return [("from", _from(result.collections))] if result.collections else []
+
+
 def _rests_on(result: Result) -> list[tuple[str, str]]:
     told = zip(result.grades.items(), percents(list(result.grades.values())), strict=True)
     parts = [f"{text} {level}" for (level, share), text in told if share >= 0.005 or text != "0%"]
     return [("rests on", f"numbers {', '.join(parts)}, by their share of the cost (sources.csv)")] if parts else []
+
+
+NUMBERS = (("offers", "offer"), ("contracts", "contract"), ("fleet_racks", "rack"))
+
+
+def _from(found: Mapping[str, Mapping[str, float]]) -> str:
+    """What comes from which collection of tables, in one line; of a plan with the share of its cost."""
+    shares = percents([counts.get("cost", 0.0) for counts in found.values()])
+    parts = []
+    for (name, counts), share in zip(found.items(), shares, strict=True):
+        told = [f"{counts[key]:,.0f} {word}{'' if counts[key] == 1 else 's'}" for key, word in NUMBERS if counts[key]]
+        if "fleet_racks" in counts and counts["fleet_racks"]:
+            told[-1] += " of fleet"
+        if counts.get("cost"):
+            told.append(f"{share.strip()} of the cost")
+        if told:
+            parts.append(f"{name} {', '.join(told)}")
+    return "; ".join(parts) or "nothing"
+
+
+def _left_out(found: Mapping[str, Mapping[str, Any]], most: int = 3) -> str:
+    """What `[select]` leaves out of each table, by name where it is little."""
+    parts = []
+    for table, gone in found.items():
+        names, words = gone["names"], table.replace("_", " ")
+        named = f": {', '.join(names)}" if len(names) <= most else ""
+        parts.append(f"{len(names)} of {gone['of']} {words}{named}")
+    return "; ".join(parts) or "nothing"
 
 
 def _files(result: Result, folder: str | None) -> tuple[str, str]:
@@ -289,6 +321,7 @@ def show_check(found: Mapping[str, Any], warnings: Sequence[Finding], out: Conso
     """What `planner check` found: what would be solved, then the warnings in full."""
     say(str(found["name"]), out, "bold")
     values = {key: f"{value:,}" if isinstance(value, int) else str(value) for key, value in found.items() if key != "name"}
+    values |= {"from": _from(found["from"]), "left_out": _left_out(found["left_out"])}
     facts([(key.replace("_", " "), value) for key, value in values.items()], out)
     for warning in warnings:
         say(str(warning), out, "yellow", indent="  ")
@@ -324,9 +357,9 @@ def show_row(table: Table, out: Console) -> None:
 
 def show_overview(table: Table, out: Console) -> None:
     """The tables with their sizes; what they hold is wrapped."""
-    widths = [max(len(str(row[i])) for row in table.rows) + 2 for i in (0, 1)]
-    for name, size, what in table.rows:
-        say(f"{name:<{widths[0]}}{size:>{widths[1] - 2}}  {what}", out, indent=" " * sum(widths))
+    widths = [max(len(str(row[i])) for row in table.rows) + 2 for i in (0, 1, 2)]
+    for name, size, where, what in table.rows:
+        say(f"{name:<{widths[0]}}{size:>{widths[1] - 2}}  {where:<{widths[2]}}{what}", out, indent=" " * sum(widths))
     say("`planner profiles TABLE` shows the rows of a table, `planner profiles TABLE ID` one row with its sources", out)
 
 
