@@ -88,6 +88,7 @@ def build(inputs: Inputs, net_max_share: bool = False) -> Program:
     build_rate(world, program)
     power_caps(world, program)
     contract_power(world, program)
+    rights(world, program)
     supply(world, program)
     offer_maximum(world, program)
     licences(world, program)
@@ -223,12 +224,17 @@ class World:
         return holds(offer.from_, offer.to, start) and all(start < (day or date.min) for day in later) and start >= ready
 
     def fleet(self, p: Place, t: Period) -> float:
-        """Racks that already run on the first day of a period; they belong to the first tranche (N6)."""
+        """Racks that already run, on the mean over the days of a period; they belong to the first tranche (N6)."""
+        days = list(days_of(t))
+        return sum(self.fleet_on(p, day) for day in days) / len(days)
+
+    def fleet_on(self, p: Place, day: date) -> float:
+        """Racks that already run on a day."""
         offer = self.places[p].offer
         if any(o.id == offer.id for o in self.inputs.offers[: p[1]]) or not self.places[p].reserved:
             return 0.0
         rows = [row for row in self.inputs.fleet if row.site == p[0] and row.offer == offer.id]
-        return sum(row.racks for row in rows if holds(row.from_, row.to, t.first))
+        return sum(row.racks for row in rows if holds(row.from_, row.to, day))
 
     def runs(self, p: Place, added: Period, t: Period) -> bool:
         """Whether an addition is still held in a period (N7)."""
@@ -285,7 +291,7 @@ class World:
 
     def before(self, p: Place, t: Period) -> float:
         """Racks held before the horizon, in the first period; else 0, as `change` has them as a variable."""
-        return 0.0 if t.index else self.fleet(p, t)
+        return 0.0 if t.index else self.fleet_on(p, t.first)
 
     def draw(self, p: Place, t: Period) -> Expression:
         """MW at the facility when all that is online runs."""
@@ -711,12 +717,49 @@ def contract_power(world: World, program: Program) -> None:
                     program.at_least(("floor", number, t.index, k), left, floor)
 
 
+def rights(world: World, program: Program) -> None:
+    """(5)  places that have their power by contracts: where on some day of a period none of these runs (renewed ones run on),
+    rated load in every slice <= the mean over the days of the ceilings that run
+    """
+    for number, (covering, places) in enumerate(bound_places(world)):
+        for t in world.periods:
+            if (mean := mean_right(covering, t)) is not None:
+                for k in world.clock.of(t):
+                    program.at_most(("right", number, t.index, k), total(world.rated(p, t, k) for p in places), mean)
+
+
+def bound_places(world: World) -> list[tuple[list[Contract], list[Place]]]:
+    """Places by the contracts in whose scope they lie, where one of these has a ceiling."""
+    found: dict[tuple[int, ...], list[Place]] = {}
+    for p in world.places:
+        inside = tuple(n for n, contract in enumerate(world.inputs.contracts) if world.in_scope(contract, p))
+        if any(world.inputs.contracts[n].max_power is not None for n in inside):
+            found.setdefault(inside, []).append(p)
+    return [([world.inputs.contracts[n] for n in inside], places) for inside, places in found.items()]
+
+
+def mean_right(contracts: list[Contract], t: Period) -> float | None:
+    """Mean MW over the days of a period; None where a contract runs on every day, or one without a ceiling on some."""
+    sums, bare = [], False
+    for day in days_of(t):
+        running = [c for c in contracts if holds(c.start, None if c.renew else c.end, day)]
+        if any(c.max_power is None for c in running):
+            return None
+        bare = bare or not running
+        sums.append(sum(c.max_power or 0.0 for c in running))
+    return sum(sums) / len(sums) if bare else None
+
+
 def daily_sums(world: World, contracts: list[Contract], name: str, t: Period) -> list[float]:
     """The sum of a column over the contracts that run, for every day on which one runs."""
     having = [c for c in contracts if getattr(c, name) is not None]
     found = []
     for day in days_of(t) if having else ():
-        running = [getattr(c, name) for c in having if holds(c.start, c.end or world.last_day, day)]
+        running = [
+            getattr(c, name)
+            for c in having
+            if holds(c.start, None if c.renew and name == "max_power" else c.end or world.last_day, day)
+        ]
         if running:
             found.append(sum(running))
     return found
@@ -1053,6 +1096,8 @@ def ceilings_after(world: World, program: Program, lost: str, left: list[Place],
     for n, contracts in enumerate(scopes.values()):
         most = min(daily_sums(world, contracts, "max_power", t), default=None)
         ceiling(("contract", n), None, most, lambda p, contracts=contracts: world.in_scope(contracts[0], p))
+    for n, (covering, places) in enumerate(bound_places(world)):
+        ceiling(("right", n), None, mean_right(covering, t), lambda p, places=places: p in places)
     for g in {site(p).grid for p in left}:
         rows = series(world.inputs.grids[g], "headroom")
         most = None if rows is None else rows.lowest(t)

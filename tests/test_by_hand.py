@@ -38,3 +38,23 @@ def test_half_of_the_demand_survives_under_the_ceiling() -> None:
     plan = solved("loss-contract-half")
     assert dict(zip(plan.fleet["provider"], plan.fleet["racks_held"], strict=True)) == pytest.approx({"p": 500.0, "q": 500.0})
     assert plan.totals["cost_usd"] == pytest.approx(8.76 * MILLION)
+
+
+# --- rights and fleets end ----------------------------------------------------------------------------------------------
+
+
+def test_a_fleet_serves_only_the_days_that_it_holds() -> None:
+    """1,000 racks on two days of the year are 5.5 on its mean."""
+    with pytest.raises(planner.NoPlan):
+        solved("fleet-days")
+
+
+def test_a_right_to_power_ends_with_its_contract() -> None:
+    """400 gpu at 1 USD and 600 h100e missing at 9 USD in 2026; in 2027 nothing but 1,000 missing."""
+    plan = solved("rights-end")
+    assert plan.totals["cost_usd"] == pytest.approx(129.648 * MILLION)
+    assert list(plan.demand["served_h100e"]) == pytest.approx([400.0, 0.0])
+
+
+def test_a_right_that_is_renewed_goes_on() -> None:
+    assert cost("rights-renewed") == pytest.approx(101.616)

@@ -219,11 +219,11 @@ def test_a_limit_written_twice_saves_nothing_by_one_copy() -> None:
     assert alone["fleet_power"].worth == pytest.approx(fleet.worth_less) and not alone["fleet_power"].one_sided
 
 
-TINY = 10**12
+TINY = 10**30
 
 
 def moved(record: Record, row: int, sign: int) -> Record:
-    """The record with one right side moved by a millionth of a millionth, exactly."""
+    """The record with one right side moved by 1e-30, exactly: rounded decimals leave near ties of 1e-15."""
     span = range(record.starts[row], record.starts[row + 1])
     numbers = tuple(a * TINY if k in span else a for k, a in enumerate(record.coefficients))
     scales = tuple(scale * TINY if i == row else scale for i, scale in enumerate(record.scales))

@@ -96,7 +96,7 @@ GAP = UNSERVED.replace(
 )
 THREE_QUARTERS = QUARTERS.replace("2027-12-31", "2027-09-30")
 SUPPLY = '[[supply]]\nvendor = "v"\nfrom = 2026-01-01\n'
-FLEET = '[[fleet]]\nsite = "s"\noffer = "o"\nracks = "10 rack"\nto = 2027-03-31\n'
+FLEET = '[[fleet]]\nsite = "s"\noffer = "o"\nracks = "10 rack"\nto = 2027-06-30\n'
 REGION = OFFER.replace("2 USD", "3 USD") + '\nbilling = "on_demand"\nmax = "50 gpu"'
 SMALL = WORKLOAD.replace("200 h100e", "60 h100e")
 CAPEX = '[[offer]]\nid = "o"\nprovider = "p"\naccelerator = "a"\ncapex = "100000 USD/rack"\nlifetime = "5 year"'
@@ -264,6 +264,8 @@ CASES = {
             "national_share": cap("national_share", '{ US = "1 %" }'),  # of 100 MW
             "grid_headroom": {"places": BLOCKS["places"] + 'headroom = "1 MW"', "workload": UNSERVED},
             "contract_max_power": {"more": CONTRACT + 'max_power = "1 MW"', "workload": UNSERVED},
+            # on 73 of 365 days
+            "contract_right": {"more": CONTRACT + 'end = 2027-03-14\nmax_power = "5 MW"', "workload": UNSERVED},
         }.items()
     },
     # 2.5 MW are 20 racks, though 10 would do
@@ -508,6 +510,7 @@ CASES = {
             "country_power": {"limits": '[limits]\ncountry_power = { US = "0.5 MW" }', "more": OTHER + THIRD},
             "national_share": {"limits": '[limits]\nnational_share = { US = "0.5 %" }', "more": OTHER + THIRD},
             "contract_max_power": {"more": OTHER + THIRD + CONTRACT + 'max_power = "0.5 MW"'},
+            "contract_right": {"more": OTHER + THIRD + CONTRACT + 'end = 2027-03-14\nmax_power = "2.5 MW"'},
         }.items()
     },
     # 1.25 MW for all; a rack draws 0.25 MW at the second site: without the first, 4 racks there and 2 at the dearest keep it,

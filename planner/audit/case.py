@@ -225,11 +225,11 @@ class Case:
 
     @cached_property
     def changes(self) -> list[dict[Machine, Change]]:
-        """Rise of the reserved racks of each accelerator at each site; before the horizon the first period's fleet is held."""
+        """Rise of the reserved racks of each accelerator at each site; before the horizon the fleet of its first day is held."""
         before: dict[Machine, float] = {}
-        for key, racks in self.world.fleet.items():
+        for key, racks in self.world.fleet_before.items():
             machine = self.world.positions[key].at
-            before[machine] = before.get(machine, 0.0) + racks[0]
+            before[machine] = before.get(machine, 0.0) + racks
         found = []
         for period in self.plan.stock:
             now: dict[Machine, float] = {}

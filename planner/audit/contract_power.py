@@ -20,7 +20,7 @@ def contract_power(case: Case) -> Iterator[Check]:
         for period in case.world.horizon:
             slices = case.loaded[period.index].values()
             draws = [sum(inside[key] * racks for key, racks in at.items() if key in inside) for at in slices]
-            ceilings = daily_sums([(c, c.max_power) for c in contracts], period, case.world.end)
+            ceilings = ceilings_of(contracts, period, case.world.end)
             floors = daily_sums([(c, c.min_power) for c in contracts], period, case.world.end)
             if ceilings:
                 yield case.judge.at_most("contract_power", subject, period.label, max(draws), min(ceilings), "MW")
@@ -45,6 +45,55 @@ def contract_scopes(case: Case) -> Iterator[tuple[list[Contract], dict[Key, floa
                 and (not accelerators or position.accelerator in accelerators)
             },
         )
+
+
+def rights(case: Case) -> Iterator[Check]:
+    """(5)  racks that have their power by contracts draw on the mean of a period no more than these give, day by day; a day on
+    which none of them runs gives nothing (a right that is renewed does not end)."""
+    for contracts, inside in bound(case):
+        subject = " ".join(contract.id for contract in contracts)
+        for period in case.world.horizon:
+            if (right := mean_right(contracts, period)) is not None:
+                slices = case.loaded[period.index].values()
+                draw = max(sum(inside[key] * racks for key, racks in at.items() if key in inside) for at in slices)
+                yield case.judge.at_most("contract_right", subject, period.label, draw, right, "MW")
+
+
+def bound(case: Case) -> Iterator[tuple[list[Contract], dict[Key, float]]]:
+    """Positions that lie in the scope of the same contracts, of which one at least has a ceiling; MW a rack."""
+    groups: dict[tuple[int, ...], dict[Key, float]] = {}
+    everyone = case.world.inputs.contracts
+    for key, position in case.world.positions.items():
+        mine = tuple(
+            n
+            for n, c in enumerate(everyone)
+            if c.provider == position.provider
+            and (not c.sites or position.site.id in c.sites)
+            and (not c.accelerators or position.accelerator in c.accelerators)
+        )
+        groups.setdefault(mine, {})[key] = position.mw
+    for mine, inside in groups.items():
+        if any(everyone[n].max_power is not None for n in mine):
+            yield [everyone[n] for n in mine], inside
+
+
+def mean_right(contracts: list[Contract], period: Period) -> float | None:
+    """MW given on the mean of the days; None if on every day a contract runs, or on any day one without a ceiling."""
+    given, days, free = 0.0, 0, False
+    for contract in contracts:
+        last = period.last if contract.renew else min(contract.end or period.last, period.last)
+        length = max(0, (last - max(contract.start, period.first)).days + 1)
+        free = free or (length > 0 and contract.max_power is None)
+        given += (contract.max_power or 0.0) * length
+    for n in range(period.days):
+        day = period.first + n * ONE_DAY
+        days += any(c.start <= day and (c.renew or day <= (c.end or day)) for c in contracts)
+    return None if free or days == period.days else given / period.days
+
+
+def ceilings_of(contracts: list[Contract], period: Period, end: date) -> list[float]:
+    """Their ceilings added up, day by day; a right that is renewed has no end."""
+    return daily_sums([(c.model_copy(update={"end": None}) if c.renew else c, c.max_power) for c in contracts], period, end)
 
 
 def daily_sums(powers: Iterable[tuple[Contract, float | None]], period: Period, end: date) -> list[float]:

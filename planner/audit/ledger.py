@@ -224,7 +224,7 @@ class Ledger:
 
     def _capital(self, t: int) -> float:
         """Capital paid for racks that are new at their position; the fleet of the first period is not new."""
-        before = {key: racks[0] for key, racks in self.world.fleet.items()}
+        before = dict(self.world.fleet_before)
         stocks = self.case.plan.stock
         if t:
             before = {key: stock.held for key, stock in stocks[t - 1].items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from planner.audit.case import Case
-from planner.audit.contract_power import contract_scopes, daily_sums
+from planner.audit.contract_power import bound, ceilings_of, contract_scopes, mean_right
 from planner.audit.evidence import NO_STOCK, Check
 from planner.audit.premises import Key, Position
 from planner.audit.sources import Sources
@@ -89,11 +89,16 @@ def _ceilings(case: Case, sources: Sources, lost: str, period: Period, powers: d
         subject = f"without {lost}: {cap.id or cap.scope}"
         yield case.judge.at_most("resilience", subject, period.label, draw, cap.limit, "MW", note=cap.rule)
     for contracts, inside_of in contract_scopes(case):
-        ceilings = daily_sums([(c, c.max_power) for c in contracts], period, world.end)
+        ceilings = ceilings_of(contracts, period, world.end)
         if ceilings:
             draw = sum(mw for key, mw in powers.items() if key in inside_of)
             subject = f"without {lost}: {' '.join(contract.id for contract in contracts)}"
             yield case.judge.at_most("resilience", subject, period.label, draw, min(ceilings), "MW", note="contract power")
+    for contracts, inside_of in bound(case):
+        if (right := mean_right(contracts, period)) is not None:
+            draw = sum(mw for key, mw in powers.items() if key in inside_of)
+            subject = f"without {lost}: {' '.join(contract.id for contract in contracts)}"
+            yield case.judge.at_most("resilience", subject, period.label, draw, right, "MW", note="right to power")
 
 
 def _rescue(case: Case, lost: str, period: Period, uses: Uses) -> Iterator[Check]:

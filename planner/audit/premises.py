@@ -142,7 +142,7 @@ class World:
 
     @cached_property
     def fleet(self) -> dict[Key, list[float]]:
-        """Racks of fleet rows that hold on the first day of each period."""
+        """Racks of fleet rows in each period, in proportion to the days of it on which they hold."""
         found: dict[Key, list[float]] = {}
         for row in self.inputs.fleet:
             position = self.positions.get((row.site, row.offer))
@@ -150,8 +150,19 @@ class World:
                 continue
             racks = found.setdefault(position.key, [0.0] * len(self.horizon))
             for period in self.horizon:
-                if (row.from_ or date.min) <= period.first <= (row.to or date.max):
-                    racks[period.index] += row.racks
+                begin, end = max(row.from_ or date.min, period.first), min(row.to or date.max, period.last)
+                racks[period.index] += row.racks * max(0, (end - begin).days + 1) / period.days
+        return found
+
+    @cached_property
+    def fleet_before(self) -> dict[Key, float]:
+        """Racks of fleet rows that hold on the first day of the horizon."""
+        found: dict[Key, float] = {}
+        for row in self.inputs.fleet:
+            position = self.positions.get((row.site, row.offer))
+            if position is not None and not position.on_demand:
+                holds = (row.from_ or date.min) <= self.origin <= (row.to or date.max)
+                found[position.key] = found.get(position.key, 0.0) + (row.racks if holds else 0.0)
         return found
 
     def expiry(self, position: Position, t: int) -> int:

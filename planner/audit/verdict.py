@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from planner.audit.case import Case
-from planner.audit.contract_power import contract_power
+from planner.audit.contract_power import contract_power, rights
 from planner.audit.evidence import NO_STOCK, Check, Judge, read_plan
 from planner.audit.export_control import export_amounts, export_block, licences
 from planner.audit.hours import dispatch, running, site_power, slice_capacity, slot_demand
@@ -88,6 +88,7 @@ def _all(
     yield from build_rate(case)
     yield from power_caps(case)
     yield from contract_power(case)
+    yield from rights(case)
     yield from supply(case)
     yield from offer_max(case)
     yield from export_block(case)
@@ -124,7 +125,7 @@ def stock(case: Case) -> Iterator[Check]:
             found = plan.stock[period.index].get(key, NO_STOCK)
             ever += found.added
             yield case.judge.equal("stock", position.label, period.label, found.held, running[period.index], "rack", ever)
-            before = plan.stock[period.index - 1].get(key, NO_STOCK).held if period.index else world.fleet.get(key, [0.0])[0]
+            before = plan.stock[period.index - 1].get(key, NO_STOCK).held if period.index else world.fleet_before.get(key, 0.0)
             left = before + found.added - found.held
             yield case.judge.equal("stock", position.label, period.label, found.removed, left, "rack", ever + before, "removed")
 

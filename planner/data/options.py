@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from planner.core.calendar import add_months
+from planner.core.calendar import add_months, overlap_days
+from planner.core.units import record
 from planner.data.export_control import ExportControl, Standing
 from planner.inputs.assembly import Inputs, column, throughput
 from planner.inputs.scenario import Workload
@@ -29,7 +30,8 @@ class Position:
     site: Site
     accelerator: Accelerator
     addable: tuple[bool, ...]  # periods in which racks may be taken on (on-demand: used)
-    fleet: tuple[float, ...]  # racks that already run, per period
+    before: float  # racks that already run on the first day of the horizon
+    fleet: tuple[float, ...]  # racks that already run, per period: the mean over its days
     expires: tuple[int, ...]  # an addition in t is gone from this period on (len(horizon) = never)
 
     @property
@@ -143,7 +145,7 @@ def positions(inputs: Inputs, control: ExportControl) -> tuple[Position, ...]:
                 on_demand = offer.billing == "on_demand"
                 if not on_demand and site.id not in inputs.site_power:
                     continue
-                fleet = _fleet(inputs, site.id, offer.id) if k == 0 and not on_demand else (0.0,) * len(horizon)
+                before, fleet = _fleet(inputs, site.id, offer.id) if k == 0 and not on_demand else (0.0, (0.0,) * len(horizon))
                 addable = window
                 if on_demand:  # nothing is shipped, so what is not free is closed
                     addable = tuple(
@@ -155,7 +157,7 @@ def positions(inputs: Inputs, control: ExportControl) -> tuple[Position, ...]:
                     seen.add(twin)
                 if any(addable) or any(fleet):
                     name = label(offer, tranches)
-                    found.append(Position(len(found), name, offer, site, accelerator, addable, fleet, expires))
+                    found.append(Position(len(found), name, offer, site, accelerator, addable, before, fleet, expires))
     return tuple(found)
 
 
@@ -187,10 +189,13 @@ def _expiries(inputs: Inputs, offer: Offer) -> tuple[int, ...]:
     return tuple(next((q.index for q in horizon if q.first >= end), len(horizon)) for end in ends)
 
 
-def _fleet(inputs: Inputs, site: str, offer: str) -> tuple[float, ...]:
+def _fleet(inputs: Inputs, site: str, offer: str) -> tuple[float, tuple[float, ...]]:
+    """Racks on the first day of the horizon, and their mean over the days of each period: a row serves only while it holds."""
     rows = [row for row in inputs.fleet if row.site == site and row.offer == offer]
-    return tuple(
-        math.fsum(row.racks for row in rows if (row.from_ or date.min) <= p.first <= (row.to or date.max)) for p in inputs.horizon
+    first = inputs.horizon[0].first
+    before = math.fsum(row.racks for row in rows if (row.from_ or date.min) <= first <= (row.to or date.max))
+    return before, tuple(
+        record(math.fsum(row.racks * overlap_days(row.from_, row.to, t) for row in rows) / t.days) for t in inputs.horizon
     )
 
 

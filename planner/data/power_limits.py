@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from planner.core.calendar import HOURS_PER_YEAR, ONE_DAY, Limits, Period, Values, mean_discount, recorded
+from planner.core.calendar import HOURS_PER_YEAR, ONE_DAY, Limits, Period, Values, mean_discount, overlap_days, recorded
 from planner.core.units import record
 from planner.data.costs import MILLION
 from planner.data.options import Position, in_scope
@@ -73,6 +73,7 @@ def power_limits(inputs: Inputs, menu: tuple[Position, ...]) -> Iterator[PowerLi
             low = tuple(None if (v := headroom.lowest(t)) is None else record(v) for t in horizon)
             yield PowerLimit("grid_headroom", grid, at(grid=grid), low)
     yield from _contract_power(inputs, menu)
+    yield from _rights(inputs, menu)
 
 
 def _lowest_product(limit: Limit, capacity: object, period: Period) -> float | None:
@@ -102,13 +103,50 @@ def _contract_power(inputs: Inputs, menu: tuple[Position, ...]) -> Iterator[Powe
             yield PowerLimit(f"contract_{name}", subject, members, limit, floor=floor)
 
 
+def _rights(inputs: Inputs, menu: tuple[Position, ...]) -> Iterator[PowerLimit]:
+    """What has its power by contracts has none outside of their days: positions by the contracts in whose scope they lie."""
+    covered: dict[tuple[int, ...], list[int]] = {}
+    for p in menu:
+        over = (n for n, c in enumerate(inputs.contracts) if c.provider == p.site.provider and in_scope(c, p))
+        covered.setdefault(tuple(over), []).append(p.index)
+    for numbers, members in covered.items():
+        contracts = [inputs.contracts[n] for n in numbers]
+        if any(c.max_power is not None for c in contracts):
+            limit = tuple(_right(contracts, t) for t in inputs.horizon)
+            yield PowerLimit("contract_right", "+".join(c.id for c in contracts), tuple(members), limit)
+
+
+def _right(contracts: list[Contract], period: Period) -> float | None:
+    """Mean over the days of a period of the ceilings that run, as site power counts; None where one runs on every day, or one
+    that has no ceiling."""
+    if any(c.max_power is None and overlap_days(c.start, _end_of_right(c), period) for c in contracts):
+        return None
+    turns = _turns([(c.start, _end_of_right(c)) for c in contracts], period)
+    last = [*(day - ONE_DAY for day in turns[1:]), period.last]
+    pieces = [
+        ((end - day).days + 1, [c.max_power or 0.0 for c in contracts if c.start <= day <= (_end_of_right(c) or date.max)])
+        for day, end in zip(turns, last, strict=True)
+    ]
+    if all(running for _, running in pieces):
+        return None
+    return record(math.fsum(days * math.fsum(running) for days, running in pieces) / period.days)
+
+
+def _end_of_right(contract: Contract) -> date | None:
+    return None if contract.renew else contract.end
+
+
+def _turns(spans: list[tuple[date, date | None]], period: Period) -> list[date]:
+    """Days of a period on which something begins, or has just ended; its first day before all."""
+    days = (day for start, end in spans for day in (start, end and end + ONE_DAY))
+    return sorted({period.first} | {day for day in days if day and period.first < day <= period.last})
+
+
 def _daily_sum(contracts: list[Contract], name: str, period: Period, pick: Callable[[list[float]], float]) -> float | None:
-    turns = {period.first}
-    for c in contracts:
-        turns |= {day for day in (c.start, c.end and c.end + ONE_DAY) if day and period.first < day <= period.last}
+    end = _end_of_right if name == "max_power" else (lambda c: c.end)
     sums = [
         math.fsum(getattr(c, name) for c in running)
-        for day in sorted(turns)
-        if (running := [c for c in contracts if c.start <= day <= (c.end or date.max)])
+        for day in _turns([(c.start, end(c)) for c in contracts], period)
+        if (running := [c for c in contracts if c.start <= day <= (end(c) or date.max)])
     ]
     return record(pick(sums)) if sums else None

@@ -94,7 +94,8 @@ def shipping_groups(inputs: Inputs, menu: tuple[Position, ...], control: ExportC
     for i, ((site, accelerator), group) in enumerate(members.items()):
         standing = control.standing(inputs.sites[site], accelerator)
         steady = all(
-            all(e >= len(inputs.horizon) for e in p.expires) and all(a <= b for a, b in zip(p.fleet, p.fleet[1:], strict=False))
+            all(e >= len(inputs.horizon) for e in p.expires)
+            and all(a <= b for a, b in zip((p.before, *p.fleet), p.fleet, strict=False))
             for p in group
         )
         a = group[0].accelerator

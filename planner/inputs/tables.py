@@ -309,6 +309,7 @@ class Contract(Record):
     settle: Literal["year", "term"] = "year"
     max_power: Annotated[float, Quantity("MW", basis="facility", example="4.5 GW", usual=POWER)] | None = None
     min_power: Annotated[float, Quantity("MW", basis="facility", example="1 GW", usual=POWER)] | None = None
+    renew: bool = Field(False, description="the right to max_power goes on after the end; money does not")
 
     @model_validator(mode="after")
     def _consistent(self) -> Contract:

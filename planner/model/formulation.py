@@ -105,7 +105,7 @@ def shipments(program: Program, data: Instance, v: Variables) -> None:
     for g in data.groups:
         if g.index not in limited:
             continue
-        first = math.fsum(data.positions[p].fleet[0] for p in g.members)
+        first = math.fsum(data.positions[p].before for p in g.members)
         for t in data.times:
             held = _held(v, g.members, t)
             if g.steady:
@@ -231,9 +231,11 @@ def build_rate(program: Program, data: Instance, v: Variables) -> None:
 def power_caps(program: Program, data: Instance, v: Variables) -> None:
     """(5)  Σ_{p in scope} ρ_s K (idle · online[p,t] + (1 − idle) · run[p,t,i]) − excess[t] ≤ limit[t]   contract floors: ≥
     [MW; USD/MW]
-    fleet_power, provider_power, country_power, national_share, grid_headroom, contract_max_power, contract_min_power
+    fleet_power, provider_power, country_power, national_share, grid_headroom, contract_max_power, contract_min_power,
+    contract_right
 
     The limit of a national share is share × installed capacity. `excess` is there only where a limit is soft, at its price.
+    A right: what lies in the scope of contracts with a ceiling has power only on their days, on the mean over a period (D37).
     Grid headroom is without what the sites on the grid make themselves. Where nothing is throttled slices do not differ and one
     row stands for all.
     """
@@ -294,7 +296,7 @@ def export_blocked(program: Program, data: Instance, v: Variables) -> None:
     Racks already there stay. Where nothing else can change there are no columns for additions and no row.
     """
     for g in data.groups:
-        first = math.fsum(data.positions[p].fleet[0] for p in g.members)
+        first = math.fsum(data.positions[p].before for p in g.members)
         for t in data.times:
             if g.blocked[t] and not all((p, t) in v.frozen for p in g.members):
                 rise = _held(v, g.members, t) - (_held(v, g.members, t - 1) if t else first)
@@ -336,7 +338,7 @@ def _counted(v: Variables, g: int, when: frozenset[int], t: int) -> Expression:
 def _net(data: Instance, v: Variables, g: int, when: frozenset[int], t: int) -> Expression:
     """Net change of racks held over the periods of `when` up to t."""
     members = data.groups[g].members
-    fleet = math.fsum(data.positions[p].fleet[0] for p in members)
+    fleet = math.fsum(data.positions[p].before for p in members)
     terms = []
     for e in range(t + 1):
         sign = (e in when) - (e + 1 in when and e + 1 <= t)
@@ -396,7 +398,7 @@ def _first_payments(program: Program, data: Instance, v: Variables) -> None:
     """
     for (p, t), held in v.held.items():
         if data.cash_price and data.cash_price[p]:
-            before = v.held.get((p, t - 1), 0.0) if t else data.positions[p].fleet[0]
+            before = v.held.get((p, t - 1), 0.0) if t else data.positions[p].before
             v.first_paid[p, t] = program.variable("first_paid", p, t)
             program.add(v.first_paid[p, t] - held + before >= 0, "first_paid", p, t)
 
@@ -484,8 +486,7 @@ def survival_power(program: Program, data: Instance, v: Variables) -> None:
 def survival_caps(program: Program, data: Instance, v: Variables) -> None:
     """(11e)  Σ_{p in scope} ρ_s K standby[l,p,t] ≤ limit[t]   for every hard ceiling of (5)   [MW; USD/MW]
     standby_fleet_power, standby_provider_power, standby_country_power, standby_national_share, standby_grid_headroom,
-    standby_contract_max_power
-    (11f)  carried[l,s,t] ≥ Σ_o ρ_s K standby[l,p,t] − Σ_source firm · there[source,t]   [MW; USD/MW]   standby_import
+    standby_contract_max_power, standby_contract_right
 
     A loss keeps the law: no ceiling is lifted by it. Soft limits, floors, money, carbon and shares do not bind a second dispatch.
     Racks that stand by draw their rated power in every slice. `carried` is what a grid with a headroom has to bring to a site
@@ -511,7 +512,10 @@ def survival_caps(program: Program, data: Instance, v: Variables) -> None:
 
 
 def _carried(program: Program, data: Instance, v: Variables, n: int, t: int) -> dict[str, Expression]:
-    """site: what its grid brings it after a loss, for sites with firm sources on grids whose headroom is limited."""
+    """(11f)  carried[l,s,t] ≥ Σ_o ρ_s K standby[l,p,t] − Σ_source firm · there[source,t]   [MW; USD/MW]   standby_import
+
+    What its grid brings to a site after a loss, for sites with firm sources on grids whose headroom is limited.
+    """
     limited = {limit.subject for limit in data.power_limits if limit.family == "grid_headroom" and limit.limit[t] is not None}
     found = {}
     for m in data.managed:

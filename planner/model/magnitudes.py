@@ -208,9 +208,9 @@ def _behind_row(data: Instance, each: Outside) -> Iterator[Number]:
         yield from _cells("sites", [inputs.sites[subject]], "build_rate")
     elif rule == "grid_headroom":
         yield from _cells("grids", inputs.grids.get(subject, ()), "headroom")
-    elif rule in ("contract_max_power", "contract_min_power"):
+    elif rule in ("contract_max_power", "contract_min_power", "contract_right"):
         rows = [row for row in inputs.contracts if row.id in subject.split("+")]
-        yield from _cells("contracts", rows, str(rule).removeprefix("contract_"))
+        yield from _cells("contracts", rows, "min_power" if rule == "contract_min_power" else "max_power")
     elif rule == "take_or_pay":
         yield from _cells("contracts", [row for row in inputs.contracts if row.id == subject], "value", "take_or_pay")
     elif rule in ("supply", "supply_total"):

@@ -87,6 +87,7 @@ HARD_CEILINGS = (  # of (5), which a loss does not lift
     ("national_share", "country", "share of the capacity of {}"),
     ("grid_headroom", "grid", "headroom of grid {}"),
     ("contract_max_power", "contracts", "power ceiling of {}"),
+    ("contract_right", "contracts", "right to power by {}"),
 )
 RECORDS = (
     # 1 stock and shipments
@@ -119,6 +120,8 @@ RECORDS = (
     Rule("grid_headroom", ("5",), _sliced("grid"), "limit", "MW", "headroom of grid {}", rests=("grid.{grid}.*headroom",),
          terms="facility power"),
     Rule("contract_max_power", ("5",), _sliced("contracts"), "limit", "MW", "power ceiling of {}",
+         rests=("contract.{contract}.max_power",), terms="facility power"),
+    Rule("contract_right", ("5",), _sliced("contracts"), "limit", "MW", "right to power by {}",
          rests=("contract.{contract}.max_power",), terms="facility power"),
     Rule("contract_min_power", ("5",), _sliced("contracts"), "limit", "MW", "power floor of {}", floor=True,
          rests=("contract.{contract}.min_power",), terms="facility power"),

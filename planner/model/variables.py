@@ -133,8 +133,8 @@ def _frozen(data: Instance) -> frozenset[tuple[int, int]]:
     found = set()
     for g in data.groups:
         for t in data.times:
-            fleets = [data.positions[p].fleet for p in g.members]
-            still = t == 0 or all(fleet[t] == fleet[t - 1] for fleet in fleets)
+            members = [data.positions[p] for p in g.members]
+            still = all(p.fleet[t] == (p.fleet[t - 1] if t else p.before) for p in members)
             if g.blocked[t] and g.steady and still:
                 found |= {(p, t) for p in g.members}
     return frozenset(found)

@@ -162,7 +162,7 @@ def removed_racks(plan: Plan, p: int, t: int) -> float:
     position = plan.instance.positions[p]
     if position.on_demand:
         return 0.0
-    before = plan.held[p, t - 1] if t else position.fleet[0]
+    before = plan.held[p, t - 1] if t else position.before
     left = before + plan.added.get((p, t), 0.0) - plan.held[p, t]
     return left if left > DUST else 0.0
 
