@@ -138,7 +138,7 @@ def stated(function: FunctionType) -> tuple[list[Rule], str]:
             raise ValueError(
                 f"{function.__name__}: this line is not `(number)  equation   [unit; unit of the dual]   rows`: {line}"
             )
-        names = tuple(match["rows"].split(", ")) if match["rows"] else ()
+        names = tuple(re.split(r",\s+", match["rows"])) if match["rows"] else ()
         found.append(Rule(match["number"], match["equation"], match["unit"], match["dual"], names, function.__name__))
     return found, " ".join(note.split())
 

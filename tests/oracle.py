@@ -1013,6 +1013,7 @@ def resilience(world: World, program: Program) -> None:
                 draw: Expression = [(world.places[p].power, ("online2", lost, *p, t.index)) for p in left if p[0] == s]
                 firm = energy.firm_power(world, s, t)
                 program.at_most(("site_power2", lost, s, t.index), draw + times(-1.0, firm), limit)
+            ceilings_after(world, program, lost, left, t)
             for w in world.scenario.workload:
                 for n, slot in enumerate(clock.slots(w.flexible, t)):
                     need: Expression = [(-w.critical * asked(world, w, t, slot), ("scale",))]
@@ -1020,6 +1021,48 @@ def resilience(world: World, program: Program) -> None:
                         share = clock.share(t, k, slot)
                         need += [(share * world.served(w, p, t), ("use2", lost, w.id, *p, t.index, k)) for p in left]
                     program.at_least(("critical", lost, w.id, t.index, n), need, 0.0)
+
+
+def ceilings_after(world: World, program: Program, lost: str, left: list[Place], t: Period) -> None:
+    """(11)  what is drawn after a loss keeps every ceiling on power that is not priced: fleet, country, national share, provider,
+    contracts (with their scopes), and of a grid what comes from it: draw of each site less its firm power, never below 0
+    """
+    limits = world.scenario.limits
+
+    def drawn(covers: Any) -> Expression:
+        return [(world.places[p].power, ("online2", lost, *p, t.index)) for p in left if covers(p)]
+
+    def ceiling(name: Key, limit: Any, value: float | None, covers: Any) -> None:
+        if value is not None and (limit is None or limit.price is None):
+            program.at_most(("cap2", lost, *name, t.index), drawn(covers), value)
+
+    def site(p: Place) -> Site:
+        return world.places[p].site
+
+    if limits.fleet_power is not None:
+        ceiling(("fleet",), limits.fleet_power, limits.fleet_power.series.lowest(t), lambda p: True)
+    for c, limit in limits.country_power.items():
+        ceiling(("country", c), limit, limit.series.lowest(t), lambda p, c=c: site(p).country == c)
+    for c, limit in limits.national_share.items():
+        ceiling(("share", c), limit, national_cap(world, c, limit, t), lambda p, c=c: site(p).country == c)
+    for v, limit in limits.provider_power.items():
+        ceiling(("provider", v), limit, limit.series.lowest(t), lambda p, v=v: site(p).provider == v)
+    scopes: dict[Key, list[Contract]] = {}
+    for contract in world.inputs.contracts:
+        scopes.setdefault((contract.provider, frozenset(contract.sites), frozenset(contract.accelerators)), []).append(contract)
+    for n, contracts in enumerate(scopes.values()):
+        most = min(daily_sums(world, contracts, "max_power", t), default=None)
+        ceiling(("contract", n), None, most, lambda p, contracts=contracts: world.in_scope(contracts[0], p))
+    for g in {site(p).grid for p in left}:
+        rows = series(world.inputs.grids[g], "headroom")
+        most = None if rows is None else rows.lowest(t)
+        if most is not None:
+            taken: Expression = []
+            for s in sorted({p[0] for p in left if site(p).grid == g}):
+                taken += program.variable(("from_grid2", lost, s, t.index))
+                less = times(-1.0, drawn(lambda p, s=s: p[0] == s)) + energy.firm_power(world, s, t)
+                program.at_least(("from_grid2", lost, s, t.index), [(1.0, ("from_grid2", lost, s, t.index)), *less], 0.0)
+            program.at_most(("cap2", lost, "grid", g, t.index), taken, most)
 
 
 # --- objective --------------------------------------------------------------------------------------------------------

@@ -138,6 +138,8 @@ HALF = POWER.replace("10 MW", "0.5 MW")
 MANAGED = {"policy": PLAIN, "offer": METERED}
 STORED = {"policy": DAY, "offer": METERED, "places": DEAR_BY_DAY}  # 75 USD/MWh by day, 25 at night
 
+HUNGRY = OTHER.replace("pue = 1.25", "pue = 2.5")
+
 
 def cap(name: str, limit: str, **blocks: str) -> dict[str, str]:
     return {"limits": f"[limits]\n{name} = {limit}", "workload": UNSERVED, **blocks}
@@ -490,6 +492,57 @@ CASES = {
         {("standby", 0, 2, 0): 4, ("taken", 2, 0): 6},
         {("standby", 0, 2, 0): 5, ("taken", 2, 0): 6},
         16 * RACK_YEAR,
+    ),
+    # the same where a ceiling and not the site allows 4 racks at the first: a loss lifts none
+    **{
+        f"standby_{name}": Alone(
+            "survival_caps",
+            (f"standby_{name}",),
+            {"workload": WORKLOAD + "\ncritical = 0.6", "policy": LOSE_SITE, **blocks},
+            {("standby", 0, 2, 0): 4, ("taken", 2, 0): 6},
+            {("standby", 0, 2, 0): 5, ("taken", 2, 0): 6},
+            16 * RACK_YEAR,
+        )
+        for name, blocks in {
+            "provider_power": {"limits": '[limits]\nprovider_power = { p = "0.5 MW" }', "more": OTHER + THIRD},
+            "country_power": {"limits": '[limits]\ncountry_power = { US = "0.5 MW" }', "more": OTHER + THIRD},
+            "national_share": {"limits": '[limits]\nnational_share = { US = "0.5 %" }', "more": OTHER + THIRD},
+            "contract_max_power": {"more": OTHER + THIRD + CONTRACT + 'max_power = "0.5 MW"'},
+        }.items()
+    },
+    # 1.25 MW for all; a rack draws 0.25 MW at the second site: without the first, 4 racks there and 2 at the dearest keep it,
+    # and before a loss these 2 run beside 8 of the first. 8 x 2 + 4 x 3 + 2 x 6 USD; without the rule 20 + 18
+    **{
+        f"standby_{name}": Alone(
+            "survival_caps",
+            (f"standby_{name}",),
+            {"workload": WORKLOAD + "\ncritical = 0.6", "policy": LOSE_SITE, "more": HUNGRY + THIRD, **blocks},
+            {("standby", 2, 0, 0): 4, ("taken", 0, 0): 6},
+            {("standby", 2, 0, 0): 4.5, ("taken", 0, 0): 6},
+            20 * RACK_YEAR,
+        )
+        for name, blocks in {
+            "fleet_power": {"limits": '[limits]\nfleet_power = "1.25 MW"'},
+            "grid_headroom": {"places": BLOCKS["places"] + 'headroom = "1.25 MW"'},
+        }.items()
+    },
+    # headroom 0.5 MW; at the first site a rack draws 0.25 MW, and there is gas for one. After the loss of the second it carries
+    # 2, 0.25 MW of them from the grid, and the dearest 2; before a loss 4 of these two run, and one on gas. 2 of each are held:
+    # 2 x 2 + 2 x 3 + 2 x 6 USD; without the rule 4 of the first two
+    "standby_import": Alone(
+        "_carried",
+        ("standby_import",),
+        {
+            "places": BLOCKS["places"] + 'headroom = "0.5 MW"',
+            "site": SITE.replace("pue = 1.25", "pue = 2.5"),
+            "offer": METERED,
+            "policy": PLAIN + LOSE_SITE,
+            "workload": UNSERVED + "\ncritical = 0.4",
+            "more": OTHER + THIRD + GAS + 'capacity = "0.25 MW"',
+        },
+        {("standby", 0, 2, 0): 2, ("taken", 2, 0): 2, ("carried", 0, 0, 0): 0.25},
+        {("standby", 0, 2, 0): 2, ("taken", 2, 0): 2, ("carried", 0, 0, 0): 0.2},
+        11 * RACK_YEAR + 0.25 * 60 * 8760 + 100 * MISSING_YEAR,
     ),
     "rescue": Alone(
         "survival_use",

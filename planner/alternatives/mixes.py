@@ -92,7 +92,7 @@ KINDS = {
     "shortfall": "take-or-pay shortfall", "standby": "what stands by for a loss", "rescue": "what stands by for a loss",
     "spot": "power from the grid", "generated": "power generated", "bought": "power bought", "charged": "batteries",
     "built": "power built", "paid": "power paid for", "excess": "what soft limits cost",
-    "first_paid": "capex",
+    "first_paid": "capex", "carried": "what stands by for a loss",
 }  # fmt: skip
 
 

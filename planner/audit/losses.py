@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from planner.audit.case import Case
+from planner.audit.contract_power import contract_scopes, daily_sums
 from planner.audit.evidence import NO_STOCK, Check
 from planner.audit.premises import Key, Position
 from planner.audit.sources import Sources
@@ -16,7 +17,7 @@ Uses = dict[str, dict[Key, dict[str, float]]]  # slice, position, workload: rack
 def resilience(case: Case, sources: Sources) -> Iterator[Check]:
     """(11)  after each loss a second dispatch (resilience.csv) of the racks held elsewhere, within site power, meets the critical
     share of every demand: use2 only of reserved racks that are left and may serve; Σ_w use2 ≤ online2 ≤ held in each slice;
-    Σ ρK·online2 ≤ site power + firm sources."""
+    Σ ρK·online2 ≤ site power + firm sources, and ≤ every hard ceiling that holds before the loss."""
     rule, world = case.world.inputs.scenario.resilience, case.world
     if rule is None:
         return
@@ -64,6 +65,35 @@ def _standby(case: Case, sources: Sources, lost: str, period: Period, uses: Uses
     for site, mw in draw.items():
         limit = case.world.site_power[site][period.index] + sources.firm(site, period.index)
         yield case.judge.at_most("resilience", f"without {lost}: {site}", period.label, mw, limit, "MW", note="site power")
+    yield from _ceilings(case, sources, lost, period, {key: case.world.positions[key].mw * n for key, n in online.items()})
+
+
+def _ceilings(case: Case, sources: Sources, lost: str, period: Period, powers: dict[Key, float]) -> Iterator[Check]:
+    """A loss lifts no hard ceiling: what the second dispatch draws keeps those of fleet, provider, country, grid and contracts.
+
+    Of a grid it takes what the sites on it cannot make themselves with firm sources. Soft limits and floors do not hold here.
+    """
+    t, world = period.index, case.world
+    at_site: dict[str, float] = {}
+    for key, mw in powers.items():
+        site = world.positions[key].site.id
+        at_site[site] = at_site.get(site, 0.0) + mw
+    for cap in world.caps:
+        if cap.period != t or cap.price is not None or cap.scope == "site":
+            continue
+        inside = [key for key in powers if (cap.scope, cap.id) in world.positions[key].scopes]
+        draw = sum(powers[key] for key in inside)
+        if cap.scope == "grid":
+            sites = {world.positions[key].site.id for key in inside}
+            draw -= sum(min(at_site[site], sources.firm(site, t)) for site in sites)
+        subject = f"without {lost}: {cap.id or cap.scope}"
+        yield case.judge.at_most("resilience", subject, period.label, draw, cap.limit, "MW", note=cap.rule)
+    for contracts, inside_of in contract_scopes(case):
+        ceilings = daily_sums([(c, c.max_power) for c in contracts], period, world.end)
+        if ceilings:
+            draw = sum(mw for key, mw in powers.items() if key in inside_of)
+            subject = f"without {lost}: {' '.join(contract.id for contract in contracts)}"
+            yield case.judge.at_most("resilience", subject, period.label, draw, min(ceilings), "MW", note="contract power")
 
 
 def _rescue(case: Case, lost: str, period: Period, uses: Uses) -> Iterator[Check]:

@@ -6,23 +6,24 @@ here. Faults of the tables are failed checks, never exceptions. Numbers of the r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from planner.audit.case import Case
+from planner.audit.contract_power import contract_power
 from planner.audit.evidence import NO_STOCK, Check, Judge, read_plan
 from planner.audit.export_control import export_amounts, export_block, licences
 from planner.audit.hours import dispatch, running, site_power, slice_capacity, slot_demand
 from planner.audit.ledger import Ledger, budgets, carbon, cost_table, take_or_pay
 from planner.audit.losses import resilience
-from planner.audit.premises import ONE_DAY, World
+from planner.audit.premises import World
 from planner.audit.sources import Sources, balance, battery, building, energy_table, generation, metered_only
 from planner.audit.totals import claimed_totals, mix_table, power_table, total_values
-from planner.core.calendar import Period, steps
+from planner.core.calendar import steps
 from planner.inputs.assembly import Inputs, column
 from planner.inputs.scenario import ProviderShare
-from planner.inputs.tables import Contract, Supply
+from planner.inputs.tables import Supply
 
 __all__ = ["Audit", "Check", "audit"]
 
@@ -253,43 +254,6 @@ def power_caps(case: Case) -> Iterator[Check]:
         if cap.price is None and cap.scope != "site":
             draw = case.draw[cap.period].get((cap.scope, cap.id), 0.0)
             yield case.judge.at_most(cap.rule, cap.id or cap.scope, case.world.horizon[cap.period].label, draw, cap.limit, "MW")
-
-
-def contract_power(case: Case) -> Iterator[Check]:
-    """(5)  floor ≤ rated load over the scope ≤ ceiling in every slice; contracts of a provider with the same scope add up day by
-    day, the lowest ceiling and the highest floor of the days count."""
-    groups: dict[tuple[str, frozenset[str], frozenset[str]], list[Contract]] = {}
-    for contract in case.world.inputs.contracts:
-        scope = contract.provider, frozenset(contract.sites), frozenset(contract.accelerators)
-        groups.setdefault(scope, []).append(contract)
-    for (provider, sites, accelerators), contracts in groups.items():
-        subject = " ".join(contract.id for contract in contracts)
-        inside = {
-            key: position.mw
-            for key, position in case.world.positions.items()
-            if position.provider == provider
-            and (not sites or position.site.id in sites)
-            and (not accelerators or position.accelerator in accelerators)
-        }
-        for period in case.world.horizon:
-            slices = case.loaded[period.index].values()
-            draws = [sum(inside[key] * racks for key, racks in at.items() if key in inside) for at in slices]
-            ceilings = _daily_sums([(c, c.max_power) for c in contracts], period, case.world.end)
-            floors = _daily_sums([(c, c.min_power) for c in contracts], period, case.world.end)
-            if ceilings:
-                yield case.judge.at_most("contract_power", subject, period.label, max(draws), min(ceilings), "MW")
-            if floors:
-                yield case.judge.at_least("contract_power", subject, period.label, min(draws), max(floors), "MW")
-
-
-def _daily_sums(powers: Iterable[tuple[Contract, float | None]], period: Period, end: date) -> list[float]:
-    """Sums over the contracts that run, for the days of a period on which one does (only days on which that may change)."""
-    terms = [(c.start, c.end or end, power) for c, power in powers if power is not None]
-    days = {period.first} | {
-        day for first, last, _ in terms for day in (first, last + ONE_DAY) if period.first < day <= period.last
-    }
-    running = [[power for first, last, power in terms if first <= day <= last] for day in days]
-    return [sum(found) for found in running if found]
 
 
 # --- (6) supply ---------------------------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ def build(data: Instance) -> Model:
     allotment(program, data, v)
     provider_share(program, data, v)
     survival_power(program, data, v)
+    survival_caps(program, data, v)
     survival_use(program, data, v)
     survival_demand(program, data, v)
     carbon(program, data, v)
@@ -478,6 +479,50 @@ def survival_power(program: Program, data: Instance, v: Variables) -> None:
                     firm = energy.firm_power(data, v, limit.subject, t)
                     bound = limit.limit[t]
                     program.add(total(rated + firm) <= bound, "standby_power", loss.subject, limit.subject, t, limit=bound)
+
+
+def survival_caps(program: Program, data: Instance, v: Variables) -> None:
+    """(11e)  Σ_{p in scope} ρ_s K standby[l,p,t] ≤ limit[t]   for every hard ceiling of (5)   [MW; USD/MW]
+    standby_fleet_power, standby_provider_power, standby_country_power, standby_national_share, standby_grid_headroom,
+    standby_contract_max_power
+    (11f)  carried[l,s,t] ≥ Σ_o ρ_s K standby[l,p,t] − Σ_source firm · there[source,t]   [MW; USD/MW]   standby_import
+
+    A loss keeps the law: no ceiling is lifted by it. Soft limits, floors, money, carbon and shares do not bind a second dispatch.
+    Racks that stand by draw their rated power in every slice. `carried` is what a grid with a headroom has to bring to a site
+    with firm sources of its own; of other sites it is all that they draw (D36).
+    """
+    for n, loss in enumerate(data.losses):
+        for t in data.times:
+            carried = _carried(program, data, v, n, t)
+            for limit in data.power_limits:
+                bound = limit.limit[t]
+                if bound is None or limit.price is not None or limit.floor:
+                    continue
+                own = carried if limit.family == "grid_headroom" else {}
+                terms = [
+                    (data.power[p], v.standby[n, p, t])
+                    for p in limit.members
+                    if (n, p, t) in v.standby and data.positions[p].site.id not in own
+                ]
+                terms += [(1.0, mw) for site, mw in own.items() if site in {data.positions[p].site.id for p in limit.members}]
+                if terms:
+                    key = (f"standby_{limit.family}", loss.subject, limit.subject, t, data.slices.there(t)[0])
+                    program.add(total(terms) <= bound, *key, limit=bound)
+
+
+def _carried(program: Program, data: Instance, v: Variables, n: int, t: int) -> dict[str, Expression]:
+    """site: what its grid brings it after a loss, for sites with firm sources on grids whose headroom is limited."""
+    limited = {limit.subject for limit in data.power_limits if limit.family == "grid_headroom" and limit.limit[t] is not None}
+    found = {}
+    for m in data.managed:
+        firm = energy.firm_power(data, v, m.site.id, t)
+        load = [(-data.power[p], v.standby[n, p, t]) for p in m.positions if (n, p, t) in v.standby]
+        if m.site.grid in limited and firm and load:
+            v.carried[n, m.index, t] = found[m.site.id] = program.variable("carried", n, m.index, t)
+            made = [(-factor, there) for factor, there in firm]
+            row = total([(1.0, v.carried[n, m.index, t]), *load, *made])
+            program.add(row >= 0, "standby_import", data.losses[n].subject, m.site.id, t)
+    return found
 
 
 def survival_use(program: Program, data: Instance, v: Variables) -> None:

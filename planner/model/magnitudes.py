@@ -18,7 +18,7 @@ from planner.inputs.fields import Quantity, Record
 from planner.inputs.load import column_kinds, with_ids
 from planner.inputs.tables import TABLES
 from planner.model.program import LARGEST, SMALLEST, SMALLEST_COST, Outside, Program
-from planner.model.rules import Key
+from planner.model.rules import RULES, Key
 
 MONEY = ("objective", "budget", "allotment", "allotment_share", "provider_share_max", "provider_share_min")
 SOURCE = (
@@ -189,6 +189,8 @@ def _behind_row(data: Instance, each: Outside) -> Iterator[Number]:
     """The numbers that the right side of a row is made of."""
     inputs = data.inputs
     rule, *key = each.row
+    if str(rule).startswith("standby_") and rule != "standby_power" and RULES[str(rule)].number_of:
+        rule, key = RULES[str(rule)].number_of, key[1:]
     subject = str(key[0]) if key else ""
     if each.column is not None and rule != "bound":
         return

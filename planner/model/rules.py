@@ -80,6 +80,14 @@ def _sliced(what: str) -> tuple[str, ...]:
 POWER_OF_SITE = ("site_power.{site}.*power", "site.{site}.available", "site.{site}.delay")
 LOCK_SITE = ("site.{site}.power", "site_power.{site}.power")
 CAPACITY = ("power_source.{power_source}.capacity",)
+HARD_CEILINGS = (  # of (5), which a loss does not lift
+    ("fleet_power", "fleet", "power of the whole fleet"),
+    ("provider_power", "provider", "power cap of {}"),
+    ("country_power", "country", "power cap of {}"),
+    ("national_share", "country", "share of the capacity of {}"),
+    ("grid_headroom", "grid", "headroom of grid {}"),
+    ("contract_max_power", "contracts", "power ceiling of {}"),
+)
 RECORDS = (
     # 1 stock and shipments
     Rule("stock", ("1a", "1b"), ("position", "period"), "structure", "rack", "racks of {} that stay to the end of their term"),
@@ -150,6 +158,13 @@ RECORDS = (
          counts_fleet=True, there=True),
     Rule("standby_power", ("11b",), ("loss", "site", "period"), "limit", "MW", "power of site {} after a loss", tabled=False,
          moves=False, number_of="site_power", terms="facility power"),
+    *(
+        Rule(f"standby_{name}", ("11e",), ("loss", *_sliced(what)), "limit", "MW", f"{label} after a loss", tabled=False,
+             moves=False, number_of=name, terms="facility power")
+        for name, what, label in HARD_CEILINGS
+    ),
+    Rule("standby_import", ("11f",), ("loss", "site", "period"), "structure", "MW", "what its grid brings to {} after a loss",
+         terms="facility power", rests=CAPACITY, there=True),
     Rule("rescue", ("11c",), ("lost", "class", "period", "slice"), "structure", "rack", "racks at work after the loss of {}"),
     Rule("resilience", ("11d",), ("loss", "workload", "period", "slot"), "need", "h100e", "what must survive the loss of {}",
          floor=True, moves=False, rests=("workload.{workload}.critical", "workload.{workload}.demand"), terms="compute"),

@@ -82,6 +82,6 @@ class _Names:
 COLUMNS = {
     "added": "pt", "taken": "pt", "online": "pt", "run": "pti", "use": "wkti", "unserved": "wtj", "spot": "mti",
     "generated": "sti", "bought": "smti", "charged": "sti", "built": "st", "paid": "st", "shipped": "gt", "licensed": "xgt",
-    "allotted": "cq", "shortfall": "c", "first_paid": "pt", "excess": "xxx", "standby": "npt", "rescue": "nwkti",
-    "scale": "", "peak": "", "largest": "", "level": "xt",
+    "allotted": "cq", "shortfall": "c", "first_paid": "pt", "excess": "xxx", "standby": "npt", "carried": "nmt",
+    "rescue": "nwkti", "scale": "", "peak": "", "largest": "", "level": "xt",
 }  # fmt: skip

@@ -44,6 +44,7 @@ class Variables:
     first_paid: dict[tuple[int, int], Expression] = field(default_factory=dict)  # p, t: racks that capex is paid for in cash
     excess: dict[tuple[Any, ...], Expression] = field(default_factory=dict)  # above a soft limit, in its unit
     standby: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # loss, p, t: racks powered after it
+    carried: dict[tuple[int, int, int], Expression] = field(default_factory=dict)  # loss, m, t: from its grid after it [MW]
     rescue: dict[tuple[int, int, int, int, int], Expression] = field(
         default_factory=dict
     )  # loss, w, k, t, i: racks at work after it

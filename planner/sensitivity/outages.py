@@ -24,14 +24,14 @@ from planner.inputs.scenario import Resilience
 from planner.model import formulation
 from planner.model.formulation import Model
 from planner.model.measures import objective_unit
-from planner.model.rules import Row, decode
+from planner.model.rules import RULES, Row, decode
 from planner.results.plan import DUST, Plan
 from planner.sensitivity.rule_costs import NO_PRICE, measures_of
 from planner.solver.highs import INF, OPTIMAL, Engine
 from planner.solver.warm import Probe
 
-SECOND = ("standby", "rescue")  # columns of the second dispatch
-LAWS = ("standby", "standby_power", "rescue", "resilience")  # and its rows
+SECOND = ("standby", "carried", "rescue")  # columns of the second dispatch
+LAWS = (*(rule for rule in RULES if rule.startswith("standby")), "rescue", "resilience")  # and its rows
 BINDS = 1e-6  # relative
 
 
@@ -136,7 +136,7 @@ def _as_if(inputs: Inputs, lose: str) -> Inputs:
 
 
 class _Dispatch:
-    """Rows (11a) to (11d) over the columns of the second dispatch, all other columns at the plan's values."""
+    """Rows (11a) to (11f) over the columns of the second dispatch, all other columns at the plan's values."""
 
     def __init__(self, model: Model, plan: Plan, values: NDArray[np.float64]) -> None:
         program = model.program
