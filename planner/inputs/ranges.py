@@ -6,7 +6,7 @@ Nothing is planned with them here: they are read, matched to the cells that they
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
@@ -33,9 +33,11 @@ class Range(Record):
     shape: Literal["triangular", "uniform", "pert", "normal", "lognormal"] = "triangular"
     group: Id | None = None
 
-    def names(self, called: Iterable[str], day: date | None) -> bool:
+    def names(self, called: Collection[str], day: date | None) -> bool:
         """Whether it is of a row that is called so and begins on that day."""
-        return (self.from_ is None or self.from_ == day) and any(fnmatchcase(name, self.row) for name in called)
+        if self.from_ is not None and self.from_ != day:
+            return False
+        return any(fnmatchcase(name, self.row) for name in called) if "*" in self.row else self.row in called
 
 
 @dataclass(frozen=True)
