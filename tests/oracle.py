@@ -378,9 +378,9 @@ class World:
         """Million USD of a site: rent, annuities, energy."""
         return total(self.rent(p, t) + self.capital(p, t) for p in self.places if p[0] == s) + energy.cost(self, s, t)
 
-    def delivered(self, p: Place, t: Period) -> Expression:
-        """h100e over all workloads, mean over the hours of the period."""
-        cells = [(w, k) for w in self.scenario.workload for k in self.clock.of(t)]
+    def delivered(self, p: Place, t: Period, kind: str) -> Expression:
+        """h100e over all workloads of a kind, mean over the hours of the period."""
+        cells = [(w, k) for w in self.scenario.workload if w.kind == kind for k in self.clock.of(t)]
         return total(times(self.served(w, p, t) * self.clock.hours(t, k) / t.hours, self.use(w, p, t, k)) for w, k in cells)
 
     def unserved(self, w: Workload, t: Period) -> Expression:
@@ -1006,24 +1006,32 @@ def carbon_caps(world: World, program: Program) -> None:
 def provider_shares(world: World, program: Program) -> None:
     """(10)  min x total <= a provider's compute, power or spend <= max x total, in every period that the limit touches"""
 
-    def measure(of: str, s: str, t: Period) -> Expression:
+    def measure(of: str, kind: str, s: str, t: Period) -> Expression:
         if of == "spend":
             return world.spend(s, t)
-        return total((world.delivered if of == "compute" else world.draw)(p, t) for p in world.places if p[0] == s)
+        places = (p for p in world.places if p[0] == s)
+        return total(world.delivered(p, t, kind) if of == "compute" else world.draw(p, t) for p in places)
 
-    for number, share in enumerate(world.scenario.limits.provider_share):
+    def kinds(share: Any) -> set[str]:
+        """Compute is shared kind by kind."""
+        if share.of != "compute":
+            return {""}
+        return {w.kind for w in world.scenario.workload} if share.kind is None else {share.kind}
+
+    limits = [(n, share, kind) for n, share in enumerate(world.scenario.limits.provider_share) for kind in sorted(kinds(share))]
+    for number, share, kind in limits:
         for t in world.periods:
             if not common_days(share.from_ or date.min, share.to or date.max, t.first, t.last):
                 continue
             sites = world.inputs.sites.items()
-            own = total(measure(share.of, s, t) for s, site in sites if site.provider == share.provider)
-            whole = total(measure(share.of, s, t) for s, _ in sites)
+            own = total(measure(share.of, kind, s, t) for s, site in sites if site.provider == share.provider)
+            whole = total(measure(share.of, kind, s, t) for s, _ in sites)
             if share.of == "spend":
                 whole += energy.common_cost(world, t)
             if share.max is not None:
-                program.at_most(("share_max", number, t.index), own + times(-share.max, whole), 0.0)
+                program.at_most(("share_max", number, kind, t.index), own + times(-share.max, whole), 0.0)
             if share.min is not None:
-                program.at_least(("share_min", number, t.index), own + times(-share.min, whole), 0.0)
+                program.at_least(("share_min", number, kind, t.index), own + times(-share.min, whole), 0.0)
 
 
 def resilience(world: World, program: Program) -> None:

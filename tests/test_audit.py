@@ -229,6 +229,11 @@ def complete(tables: Tables) -> Tables:
     mix = tables["mix"]
     tables["mix"] = [row for row in mix if row["period"] != "total"]
     spans = [row for row in mix if row["period"] == "total"]
+    tables["compute"] = tables.get("compute") or [
+        {"period": row["period"], "provider": row["provider"], "kind": "training"}
+        | {"compute_h100e": row["compute_h100e"], "share": row["share_compute"]}
+        for row in tables["mix"]
+    ]
     tables["summary"] = tables.get("summary") or [
         {"span": span} | {k: v for k, v in row.items() if k != "period"} for span in ("2026", "total") for row in spans
     ]

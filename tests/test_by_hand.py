@@ -58,3 +58,37 @@ def test_a_right_to_power_ends_with_its_contract() -> None:
 
 def test_a_right_that_is_renewed_goes_on() -> None:
     assert cost("rights-renewed") == pytest.approx(101.616)
+
+
+def test_a_priced_workload_with_nowhere_to_go_is_served_nothing() -> None:
+    """1,000 h100e · 8,760 h · 2 USD; the only chip has no figure for the kind of work."""
+    plan = solved("nowhere")
+    assert plan.totals["cost_usd"] == pytest.approx(17.52 * MILLION)
+    assert any("all of it is unserved, at its price" in finding.what for finding in plan.warnings)
+
+
+# --- unlike units are never added ---------------------------------------------------------------------------------------
+
+
+def test_a_share_of_compute_holds_for_each_kind() -> None:
+    """60 % of each kind leaves 400 of 1,000 training and 3,600 of 9,000 inference for p: 800 gpu, where it has room for 500."""
+    with pytest.raises(planner.NoPlan):
+        solved("compute-share")
+
+
+def test_a_share_of_one_kind_leaves_the_other_alone() -> None:
+    one = '[{provider = "q", of = "compute", kind = "training", max = "60 %"}]'
+    compute = solved("compute-share", **{"limits.provider_share": one}).compute
+    shares = {(r.provider, r.kind): r.share for r in compute.itertuples()}
+    assert shares["q", "training"] <= 0.6 + 1e-9
+    assert shares["q", "training"] + shares["p", "training"] == pytest.approx(1.0)
+
+
+def test_no_column_adds_two_kinds() -> None:
+    """Two equal halls of 1,000 gpu do 1,000 h100e of training and 9,000 of inference: each half of power and spend."""
+    plan = solved("compute-kinds")
+    assert list(plan.mix["share_power"]) == pytest.approx([0.5, 0.5])
+    assert list(plan.mix["share_spend"]) == pytest.approx([0.5, 0.5])
+    assert plan.compute.groupby("kind")["compute_h100e"].sum().to_dict() == pytest.approx(
+        {"training": 1000.0, "inference": 9000.0}
+    )

@@ -349,13 +349,13 @@ def test_shares_and_what_they_meet() -> None:
     other = OTHER.replace('power = "10 MW"', 'power = "0.25 MW"')
     limits = '[limits]\nprovider_share = [ { provider = "q", of = "compute", min = "50 %" } ]'
     found, text = explained(more=other, limits=limits)
-    assert names(found) == {("provider_share_min", "q compute"), ("site_power", "z")}
+    assert names(found) == {("provider_share_min", "q compute training"), ("site_power", "z")}
     assert arithmetic(the_clash(found))[1] == "at most 80.0 h100e: power of site z 0.25 MW × 320.0 h100e/MW, 2027"
-    assert "least share of q compute: 50.00 %" in text
+    assert "least share of q compute training: 50.00 %" in text
     # 120 h100e less; or a share of 40 of 200, 30 points less; or 100 h100e in z, 0.375 MW more
     assert [used(way) for way in found.ways] == [
         {("demand", "w"): 120},
-        {("provider_share_min", "q compute"): pytest.approx(30)},
+        {("provider_share_min", "q compute training"): pytest.approx(30)},
         {("site_power", "z"): pytest.approx(0.375)},
     ]
     assert found.ways[1].cost == pytest.approx(160 * H100E + 40 * 1.5 * H100E)
@@ -372,8 +372,8 @@ def test_a_largest_share_and_nobody_else(share: str, fix: float) -> None:
 def test_shares_against_each_other() -> None:
     shares = ", ".join(f'{{ provider = "{p}", of = "compute", min = "60 %" }}' for p in "pq")
     found, _ = explained(more=OTHER, limits=f"[limits]\nprovider_share = [ {shares} ]")
-    assert names(found) == {("provider_share_min", "p compute"), ("provider_share_min", "q compute")}
-    assert {("provider_share_min", "q compute"): pytest.approx(20)} in [used(way) for way in found.ways]
+    assert names(found) == {("provider_share_min", "p compute training"), ("provider_share_min", "q compute training")}
+    assert {("provider_share_min", "q compute training"): pytest.approx(20)} in [used(way) for way in found.ways]
 
 
 def test_a_share_and_a_take_or_pay_floor() -> None:

@@ -74,6 +74,16 @@ class Case:
             found[provider] = found.get(provider, 0.0) + sum(uses.values())
         return found
 
+    def delivered_by_kind(self, t: int) -> dict[str, dict[str, float]]:
+        """h100e delivered in a period, by kind of work and provider."""
+        found: dict[str, dict[str, float]] = {}
+        for key, uses in self.compute[t].items():
+            provider = self.world.positions[key].provider
+            for workload, amount in uses.items():
+                of = found.setdefault(self.world.workloads[workload].kind, {})
+                of[provider] = of.get(provider, 0.0) + amount
+        return found
+
     # --- power ---
 
     @cached_property

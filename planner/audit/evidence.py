@@ -113,6 +113,7 @@ SHAPES = {
         signed=("spend_usd", "share_spend"),
         blank=frozenset(("share_compute", "share_power", "share_spend")),
     ),
+    "compute": Shape(("period", "provider", "kind"), numbers=("compute_h100e", "share"), blank=frozenset(("share",))),
     "allocation": Shape(
         ("period", "workload", "site", "offer"),
         names=("provider", "country", "accelerator"),
@@ -309,7 +310,7 @@ def _existing(world: World, table: str, rows: Iterable[Row], judge: Judge, fault
 
 
 def _required(world: World) -> Iterator[str]:
-    yield from ("mix", "summary", "allocation", "fleet", "demand", "cost", "power")
+    yield from ("mix", "summary", "compute", "allocation", "fleet", "demand", "cost", "power")
     if world.inputs.contracts:
         yield "contracts"
     if world.inputs.scenario.resilience:

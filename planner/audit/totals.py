@@ -63,6 +63,29 @@ def mix_table(case: Case, ledger: Ledger) -> Iterator[Check]:
     yield from _compared(case, "summary", "span", spans)
 
 
+def compute_table(case: Case) -> Iterator[Check]:
+    """compute.csv: h100e delivered by every provider, kind of work by kind, and its share of the kind."""
+    told = {(r.text["period"], r.text["provider"], r.text["kind"]): r for r in case.plan.table("compute")}
+    known = {w.kind for w in case.world.workloads.values()}
+    for period in case.world.horizon:
+        due = case.delivered_by_kind(period.index)
+        for (label, provider, kind), row in told.items():
+            if label != period.label:
+                continue
+            amount, whole = due.get(kind, {}).get(provider, 0.0), sum(due.get(kind, {}).values())
+            subject = f"{provider} {kind}"
+            if kind not in known:
+                yield case.judge.fault("tables", subject, label, "no workload is of this kind")
+            yield case.judge.equal("compute_by_kind", subject, label, row.get("compute_h100e"), amount, "h100e")
+            share = row.number.get("share")
+            if whole > 0 or share is not None:
+                yield case.judge.equal("compute_by_kind", subject, label, share or 0.0, amount / whole if whole else 0.0, "share")
+        for kind, providers in due.items():
+            for provider, amount in providers.items():
+                if amount > 0 and (period.label, provider, kind) not in told:
+                    yield case.judge.fault("compute_by_kind", f"{provider} {kind}", period.label, "has no row")
+
+
 def _compared(case: Case, table: str, when: str, due: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator[Check]:
     """The rows of a table of providers against what they should be, and their shares of it."""
     stated: dict[str, dict[str, Row]] = {}

@@ -19,7 +19,7 @@ from planner.audit.ledger import Ledger, budgets, carbon, cost_table, take_or_pa
 from planner.audit.losses import resilience
 from planner.audit.premises import World
 from planner.audit.sources import Sources, balance, battery, building, energy_table, generation, metered_only
-from planner.audit.totals import claimed_totals, mix_table, power_table, total_values
+from planner.audit.totals import claimed_totals, compute_table, mix_table, power_table, total_values
 from planner.core.calendar import steps
 from planner.inputs.assembly import Inputs, column
 from planner.inputs.scenario import ProviderShare
@@ -101,6 +101,7 @@ def _all(
     yield from carbon(case, ledger)
     yield from cost_table(case, ledger)
     yield from mix_table(case, ledger)
+    yield from compute_table(case)
     yield from power_table(case, sources)
     yield from claimed_totals(case, ledger, totals, claimed)
 
@@ -310,18 +311,24 @@ def provider_share(case: Case, ledger: Ledger) -> Iterator[Check]:
         for period in case.world.horizon:
             if period.last < (limit.from_ or date.min) or period.first > (limit.to or date.max):
                 continue
-            parts = _parts(case, ledger, limit, period.index)
-            own, whole = parts.get(limit.provider, 0.0), sum(parts.values())
-            subject, gross = f"{limit.provider} {limit.of}", sum(map(abs, parts.values()))
-            if limit.max is not None:
-                yield case.judge.at_most("provider_share", subject, period.label, own, limit.max * whole, unit[limit.of], gross)
-            if limit.min is not None:
-                yield case.judge.at_least("provider_share", subject, period.label, own, limit.min * whole, unit[limit.of], gross)
+            for kind, parts in _parts(case, ledger, limit, period.index).items():
+                own, whole = parts.get(limit.provider, 0.0), sum(parts.values())
+                subject, gross = f"{limit.provider} {limit.of} {kind}".strip(), sum(map(abs, parts.values()))
+                if limit.max is not None:
+                    yield case.judge.at_most(
+                        "provider_share", subject, period.label, own, limit.max * whole, unit[limit.of], gross
+                    )
+                if limit.min is not None:
+                    yield case.judge.at_least(
+                        "provider_share", subject, period.label, own, limit.min * whole, unit[limit.of], gross
+                    )
 
 
-def _parts(case: Case, ledger: Ledger, limit: ProviderShare, t: int) -> dict[str, float]:
+def _parts(case: Case, ledger: Ledger, limit: ProviderShare, t: int) -> dict[str, dict[str, float]]:
+    """By provider; of compute for every kind of work apart, whose h100e are unlike units."""
     if limit.of == "spend":
-        return ledger.by_provider(t)
+        return {"": ledger.by_provider(t)}
     if limit.of == "power":
-        return {provider: mw for (scope, provider), mw in case.nameplate[t].items() if scope == "provider"}
-    return case.delivered(t)
+        return {"": {provider: mw for (scope, provider), mw in case.nameplate[t].items() if scope == "provider"}}
+    found = case.delivered_by_kind(t)
+    return found if limit.kind is None else {limit.kind: found.get(limit.kind, {})}

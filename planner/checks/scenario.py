@@ -14,6 +14,7 @@ from planner.checks.places import row as _row
 from planner.checks.ranges import ranges_are_clear
 from planner.core.errors import Finding, InputFault, Location, did_you_mean
 from planner.core.units import spans
+from planner.data.commitments import shared_things
 from planner.data.export_control import active_rules, in_class, tokens
 from planner.data.options import may_serve, stands_at
 from planner.inputs.assembly import Inputs, called, column, throughput
@@ -188,9 +189,13 @@ def scenario_names(inputs: Inputs) -> Iterator[Finding]:
     for i, share in enumerate(limits.provider_share):
         if share.provider not in known["providers"]:
             yield _unknown(_at(inputs, "limits", "provider_share", i, "provider"), "provider", share.provider, known["providers"])
+        kinds = {w.kind for w in inputs.scenario.workload}
+        if share.kind is not None and share.kind not in kinds:
+            yield _unknown(_at(inputs, "limits", "provider_share", i, "kind"), "kind of work", share.kind, kinds)
     kept = [
-        (s.provider, s.of, bound, s.from_, s.to)
+        (s.provider, of, bound, s.from_, s.to)
         for s in limits.provider_share
+        for of in shared_things(inputs, s)
         for bound in ("max", "min")
         if getattr(s, bound) is not None
     ]
@@ -215,13 +220,18 @@ def servable(inputs: Inputs) -> Iterator[Finding]:
         where = _at(inputs, "workload", i, "kind")
         if workload.kind not in kinds:
             what = f"no selected accelerator has a throughput for kind `{workload.kind}`"
-            yield Finding(where, what, did_you_mean(workload.kind, kinds))
+            yield _unserved(inputs, workload, where, what, did_you_mean(workload.kind, kinds))
         elif not any(may_serve(inputs, workload, inputs.accelerators[o.accelerator][0], s) for o, s in stands):
-            yield Finding(
-                _at(inputs, "workload", i),
-                f"nothing can serve workload `{workload.id}`",
-                _why_unservable(inputs, workload, len(stands)),
-            )
+            what = f"nothing can serve workload `{workload.id}`"
+            yield _unserved(inputs, workload, _at(inputs, "workload", i), what, _why_unservable(inputs, workload, len(stands)))
+
+
+def _unserved(inputs: Inputs, workload: Workload, where: Location, what: str, fix: str) -> Finding:
+    """Of a workload with nowhere to go: it is served nothing where that has a price, and an error where it must be met."""
+    priced = workload.unserved is not None and inputs.scenario.objective.name in ("cost", "unserved")
+    if priced and not (workload.critical and inputs.scenario.resilience):
+        return Finding(where, f"{what}: all of it is unserved, at its price", fix, "warning")
+    return Finding(where, what, fix)
 
 
 def _open(inputs: Inputs, offer: Offer, site: str) -> bool:

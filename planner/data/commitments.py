@@ -11,6 +11,7 @@ from planner.data.costs import MILLION, discount_at_end
 from planner.data.options import Position, in_scope
 from planner.inputs.assembly import Inputs
 from planner.inputs.fields import Limit
+from planner.inputs.scenario import ProviderShare
 from planner.inputs.tables import Contract
 
 
@@ -61,7 +62,7 @@ class ShareLimit:
     """A provider's share of compute, power or spend in some periods."""
 
     provider: str
-    of: str
+    of: str  # power, spend, or `compute KIND`: unlike units of compute are never added
     share: float
     floor: bool
     periods: tuple[int, ...]
@@ -161,7 +162,16 @@ def share_limits(inputs: Inputs) -> Iterator[ShareLimit]:
         span = tuple(t.index for t in inputs.horizon if overlap_days(row.from_, row.to, t))
         for share, floor in ((row.max, False), (row.min, True)):
             if share is not None:
-                yield ShareLimit(row.provider, row.of, share, floor, span)
+                for of in shared_things(inputs, row):
+                    yield ShareLimit(row.provider, of, share, floor, span)
+
+
+def shared_things(inputs: Inputs, row: ProviderShare) -> tuple[str, ...]:
+    """What a row limits shares of: of compute every kind of work apart, or the one that it names."""
+    if row.of != "compute":
+        return (row.of,)
+    kinds = dict.fromkeys(w.kind for w in inputs.scenario.workload)
+    return tuple(f"compute {kind}" for kind in kinds if row.kind in (None, kind))
 
 
 def losses(inputs: Inputs, menu: tuple[Position, ...]) -> Iterator[Loss]:

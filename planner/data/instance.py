@@ -163,7 +163,7 @@ def build(inputs: Inputs, measures: tuple[str, ...] = ()) -> Instance:
         tuple(_mean_over_slots(row, slices, slots[i], t) for t, row in enumerate(rows)) for i, rows in enumerate(slot_demand)
     )
     then = scenario.objective.then
-    by_provider = "largest_share" in {*measures, *then} or any(s.of == "compute" for s in shares)
+    by_provider = "largest_share" in {*measures, *then} or any(s.of.startswith("compute") for s in shares)
     cash = scenario.limits.budget_basis == "cash"
     kinds = {w.kind for w in scenario.workload}
     yields = {

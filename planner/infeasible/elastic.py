@@ -126,7 +126,7 @@ def _whole(data: Instance, of: str, t: int) -> float:
     """About how much of what is shared there is in a period: the demand, and what racks for it draw or cost."""
     compute = sum(row[t] for row in data.demand)
     racks = compute / max((series[t] for series in data.compute.values() if series[t]), default=1.0)
-    if of == "compute" or not data.positions:
+    if of.startswith("compute") or not data.positions:
         return compute
     if of == "power":
         return racks * max(data.power)

@@ -14,7 +14,7 @@ from typing import Any
 from planner.infeasible.elastic import FITS, Bound, Elastic, Relaxed, bound_of
 from planner.model import naming
 from planner.model.formulation import Model
-from planner.model.measures import MEASURES, PROVIDER_SUMS, told
+from planner.model.measures import MEASURES, shared, told
 from planner.model.program import total
 from planner.model.rules import decode
 from planner.solver.highs import INF, OPTIMAL, Engine
@@ -194,7 +194,7 @@ def _shown(model: Model, bound: Bound, amount: float, found: Relaxed) -> float:
     """An amount in the unit shown, rounded up; of demand no more than all of it."""
     if bound.share:
         row = decode(model.program.rows[bound.rows[0]])
-        measure = PROVIDER_SUMS[row["of"]](model.instance, model.variables, row["period"], None)
+        measure = shared(row["of"])(model.instance, model.variables, row["period"], None)
         amount /= _value(model, measure, found.values)
     _, scale = unit_of(model, bound)
     up = round_up(amount * scale)
@@ -289,7 +289,7 @@ def move(engine: Engine, model: Model, moved: Iterable[tuple[Bound, float]]) -> 
 def _move_share(engine: Engine, model: Model, row: int, points: float) -> None:
     """A share row, mine − share · all, with another share."""
     share_of = decode(model.program.rows[row])
-    provider, t, measure = share_of["provider"], share_of["period"], PROVIDER_SUMS[share_of["of"]]
+    provider, t, measure = share_of["provider"], share_of["period"], shared(share_of["of"])
     share = model.program.stated[row] + points
     data, v = model.instance, model.variables
     whole, _ = model.program.terms(measure(data, v, t, None))

@@ -140,6 +140,9 @@ class ProviderShare(Record):
 
     provider: Id
     of: Literal["compute", "power", "spend"] = "compute"
+    kind: Id | None = Field(
+        None, description="the kind of work whose compute is shared; without it the limit holds for each kind"
+    )
     max: Share | None = None
     min: Share | None = None
     from_: Day | None = Field(None, alias="from")
@@ -148,6 +151,8 @@ class ProviderShare(Record):
     @model_validator(mode="after")
     def _consistent(self) -> ProviderShare:
         ordered(self.from_, self.to, "from and to")
+        if self.kind is not None and self.of != "compute":
+            raise fault(f"a share of {self.of} has no kind", 'drop it, or write of = "compute"', ("kind",))
         if self.max is None and self.min is None:
             raise fault("a share limit without max or min limits nothing", 'e.g. max = "60 %"')
         if self.max is not None and self.min is not None and self.min > self.max:

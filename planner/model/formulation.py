@@ -15,7 +15,7 @@ from planner.core.units import record
 from planner.data.instance import Instance
 from planner.model import energy, magnitudes, measures
 from planner.model.energy import draw, energy_bill
-from planner.model.measures import MEASURES, PROVIDER_SUMS, part, routes
+from planner.model.measures import MEASURES, part, routes
 from planner.model.program import Program, Term, total
 from planner.model.variables import Expression, Variables, make_variables
 
@@ -447,13 +447,13 @@ def provider_share(program: Program, data: Instance, v: Variables) -> None:
     """(10)  X of the provider ≤ share · X of all   [share; USD/share]   provider_share_max
     (10')  X of the provider ≥ share · X of all   [share; USD/share]   provider_share_min
 
-    X is compute delivered [h100e], rated power of racks online [MW] or spend [million USD]; constraints.csv divides the row by
-    X of all.
+    X is compute delivered of one kind of work [h100e], rated power of racks online [MW] or spend [million USD]; constraints.csv
+    divides the row by X of all.
     """
     for limit in data.shares:
         for t in limit.periods:
-            mine = PROVIDER_SUMS[limit.of](data, v, t, limit.provider)
-            row = total([(1.0, mine), (-limit.share, PROVIDER_SUMS[limit.of](data, v, t, None))])
+            mine = measures.shared(limit.of)(data, v, t, limit.provider)
+            row = total([(1.0, mine), (-limit.share, measures.shared(limit.of)(data, v, t, None))])
             side = "min" if limit.floor else "max"
             program.add(
                 row >= 0 if limit.floor else row <= 0, f"provider_share_{side}", limit.provider, limit.of, t, limit=limit.share

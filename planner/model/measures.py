@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from planner.core.units import record
 from planner.data.instance import Instance
@@ -28,14 +29,14 @@ def part(value: float, hours: float, whole: float) -> float:
 # --- by provider ------------------------------------------------------------------------------------------------------
 
 
-def compute_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expression:
-    """Mean compute delivered in a period by a provider, or by all [h100e]."""
+def compute_of(data: Instance, v: Variables, t: int, provider: str | None, kind: str | None = None) -> Expression:
+    """Mean compute delivered in a period by a provider, or by all, of one kind of work or of all [h100e]."""
     of = {k.index for k in data.classes if provider in (None, data.positions[k.positions[0]].site.provider)}
     hours, whole = data.slices.hours[t], data.periods[t].hours
     return total(
         (part(data.compute[w, data.classes[k].accelerator][t], hours[i], whole), use)
         for (w, k, e, i), use in v.use.items()
-        if e == t and k in of
+        if e == t and k in of and kind in (None, data.inputs.scenario.workload[w].kind)
     )
 
 
@@ -55,6 +56,12 @@ def spend_of(data: Instance, v: Variables, t: int, provider: str | None) -> Expr
 PROVIDER_SUMS: dict[str, Callable[[Instance, Variables, int, str | None], Expression]] = {
     "compute": compute_of, "power": power_of, "spend": spend_of,
 }  # fmt: skip
+
+
+def shared(of: str) -> Callable[[Instance, Variables, int, str | None], Expression]:
+    """What a share limit sums: power, spend, compute, or `compute KIND` (h100e of unlike kinds are unlike units)."""
+    kind = of.removeprefix("compute ")
+    return PROVIDER_SUMS[of] if of in PROVIDER_SUMS else partial(compute_of, kind=kind)
 
 
 def over_horizon(data: Instance, v: Variables, of: str, provider: str | None) -> Expression:

@@ -88,6 +88,12 @@ TABLES: dict[str, Described] = {
                      ("period", "provider"), _MIX),
     "summary": Described("The mix by calendar year and in all: spend summed, the rest means over the hours, shares ratios of sums.",
                          ("span", "provider"), _MIX),
+    "compute": Described("Compute delivered by a provider, kind of work by kind: unlike units, which are never added.",
+                         ("period", "provider", "kind"), {
+        "kind": _name("kind of work", "training"),
+        "share": Column("share in the compute of this kind of all providers", "share", blank="nothing of the kind is served",
+                        example="0.25"),
+    }, refers={("period", "provider"): "mix"}),
     "allocation": Described("Racks at work for a workload at a place.", ("period", "workload", "site", "offer"),
                             refers={("period", "site", "offer"): "fleet", ("period", "workload"): "demand"}),
     "fleet": Described("Racks added and removed, held, online and dark of an offer at a site.", ("period", "site", "offer")),

@@ -127,8 +127,8 @@ def worth_of(model: Model, row: int, dual: float) -> float:
 def _as_share(sums: Mapping[tuple[int, str], ProviderSums], row: rules.Row) -> tuple[float, float]:
     """A share row (mine − share · all) as a share: what it is, and how much of the row one whole share is."""
     provider, of, t = row["provider"], row["of"], row["period"]
-    whole = sum(getattr(s, of) for (i, _), s in sums.items() if i == t)
-    mine = getattr(sums[t, provider], of) if (t, provider) in sums else 0.0
+    whole = sum(s.of(of) for (i, _), s in sums.items() if i == t)
+    mine = sums[t, provider].of(of) if (t, provider) in sums else 0.0
     in_rows = whole / MILLION if of == "spend" else whole
     return (mine / whole if whole else 0.0), in_rows
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from planner.core.calendar import Period, overlap_days
@@ -28,6 +28,7 @@ def tables(inputs: Inputs, plan: Plan) -> list[Table]:
     made = [
         mix(plan),
         summary(plan),
+        compute(plan),
         allocation(plan),
         fleet(plan),
         demand(plan),
@@ -51,6 +52,13 @@ class ProviderSums:
     compute: float = 0.0
     power: float = 0.0
     spend: float = 0.0  # USD
+    kinds: dict[str, float] = field(default_factory=dict)  # compute by kind of work: unlike units
+
+    def of(self, what: str) -> float:
+        """Power, spend, compute, or `compute KIND`, as share limits name it."""
+        kind = what.removeprefix("compute ")
+        found: float = self.kinds.get(kind, 0.0) if kind != what else getattr(self, what)
+        return found
 
     def add(self, other: ProviderSums, weight: float = 1.0) -> None:
         self.racks += other.racks * weight
@@ -72,8 +80,11 @@ def provider_sums(plan: Plan) -> dict[tuple[int, str], ProviderSums]:
         mine.gpus += held * position.accelerator.chips_per_rack
         mine.power += online * data.power[p]
         mine.spend += spend(plan, p, t) * MILLION
+    kinds = [w.kind for w in data.inputs.scenario.workload]
     for w, p, t in plan.use:
-        sums[t, data.positions[p].site.provider].compute += plan.delivered(w, p, t)
+        mine, made = sums[t, data.positions[p].site.provider], plan.delivered(w, p, t)
+        mine.compute += made
+        mine.kinds[kinds[w]] = mine.kinds.get(kinds[w], 0.0) + made
     for t, provider, _, amount in supply_bills(plan):
         if (t, provider) in sums:
             sums[t, provider].spend += amount * MILLION
@@ -138,6 +149,23 @@ def allocation(plan: Plan) -> Table:
         rows.append((*place, racks, racks * a.chips_per_rack, plan.delivered(w, p, t)))
     columns = "period workload provider site country accelerator offer racks gpus compute_h100e"
     return make("allocation", columns, rows)
+
+
+def compute(plan: Plan) -> Table:
+    """compute.csv: compute delivered by period, provider and kind of work, and the provider's share of its kind. Kinds are unlike
+    units and are never added."""
+    data, sums = plan.instance, provider_sums(plan)
+    kinds = list(dict.fromkeys(w.kind for w in data.inputs.scenario.workload))
+    rows: list[Row] = []
+    for t, period in enumerate(data.periods):
+        of = {name: s.kinds for (at, name), s in sums.items() if at == t}
+        for kind in kinds:
+            whole = sum(mine.get(kind, 0.0) for mine in of.values())
+            rows += [
+                (period.label, name, kind, mine.get(kind, 0.0), mine.get(kind, 0.0) / whole if whole else None)
+                for name, mine in of.items()
+            ]
+    return make("compute", "period provider kind compute_h100e share", rows)
 
 
 def fleet(plan: Plan) -> Table:

@@ -16,6 +16,7 @@ from typing import Any
 from planner.core.calendar import overlap_days
 from planner.core.table import Table, make
 from planner.data import instance
+from planner.data.commitments import shared_things
 from planner.data.export_control import QUANTITY_EFFECTS, ExportControl
 from planner.inputs.assembly import Inputs
 from planner.inputs.tables import Site
@@ -103,7 +104,7 @@ def rules(inputs: Inputs, model: Model) -> Iterator[Rule]:
             i
             for side, _ in sides
             for i in rows.get((f"provider_share_{side}", share.provider), ())
-            if decoded[i]["of"] == share.of and decoded[i]["period"] in when
+            if decoded[i]["of"] in shared_things(inputs, share) and decoded[i]["period"] in when
         ]
         words = " and ".join(f"{side} {value:.3g}" for side, value in sides)
         yield Rule("provider_share", f"{share.provider} {share.of}", f"share of {share.of}: {words}", tuple(mine))
