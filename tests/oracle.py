@@ -919,7 +919,7 @@ def commitments(world: World) -> list[tuple[Contract, int | None, float]]:
         end = contract.end or world.last_day
         promised = (contract.value or 0.0) * contract.take_or_pay / MILLION
         length = (end - contract.start).days + 1
-        if promised <= 0 or length <= 0:
+        if promised <= 0 or length <= 0 or (contract.settle == "term" and end > world.last_day):
             continue
         years = world.years if contract.settle == "year" else [None]
         for year in years:

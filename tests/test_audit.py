@@ -248,9 +248,21 @@ def text(**numbers: float) -> dict[str, str]:
     return {name: f"{value:.12g}" for name, value in numbers.items()}
 
 
-def contract_row(contract: str, provider: str, year: str, committed: float, spent: float, shortfall: float) -> dict[str, str]:
-    cells = text(committed_usd=committed, spent_usd=spent, shortfall_usd=shortfall, paid_usd=spent + shortfall)
+AWS_SPENT = 880 * 4344.0  # USD of rent and metered energy
+
+
+def contract_row(
+    contract: str, provider: str, year: str, committed: float, counted: float, shortfall: float, spent: float = AWS_SPENT
+) -> dict[str, str]:
+    cells = text(committed_usd=committed, spent_usd=spent, counted_usd=counted)
+    cells |= text(shortfall_usd=shortfall, paid_usd=counted + shortfall)
     return {"contract": contract, "provider": provider, "year": year} | cells | {"gpu_hours": "", "usd_per_gpu_hour": ""}
+
+
+def owed_row(contract: str, provider: str, amount: float) -> dict[str, str]:
+    """What is left of a minimum after the horizon."""
+    blank = dict.fromkeys(("spent_usd", "counted_usd", "shortfall_usd", "paid_usd", "gpu_hours", "usd_per_gpu_hour"), "")
+    return {"contract": contract, "provider": provider, "year": "after"} | text(committed_usd=amount) | blank
 
 
 def rules(verdict: Audit) -> set[str]:
@@ -673,20 +685,24 @@ def test_budgets(tmp_path: Path) -> None:
 def test_take_or_pay(tmp_path: Path) -> None:
     """aws: 880 USD an hour count, 3.82 million; a contract of 10 million for the year, half of it due, 181 of 365 days."""
     deal = CONTRACT + 'end = 2026-12-31\nvalue = "10 million USD"\ntake_or_pay = 0.5\n'
-    due, counted = 5e6 * 181 / 365, 880 * 4344.0
+    due, counted = 5e6 * 181 / 365, AWS_SPENT
+    later = owed_row("c", "aws", 5e6 - due)
     good = [contract_row("c", "aws", "2026", due, due, 0)]
     inputs = inputs_of(tmp_path, deal)
-    passes(inputs, book(contracts=good))
-    passes(inputs, book(contracts=[contract_row("c", "aws", "2026", due, counted, 0)]))
-    fails(inputs, book(contracts=[contract_row("c", "aws", "2026", due, counted + 10, 0)]), "take_or_pay", only=True)
-    fails(inputs, book(contracts=[contract_row("c", "aws", "2026", due / 2, due, 0)]), "take_or_pay", only=True)
-    fails(inputs, book(contracts=[contract_row("c", "aws", "2026", due, due - 1e5, 0)]), "take_or_pay", only=True)
-    fails(inputs, book(contracts=[contract_row("c", "azure", "2026", due, due, 0)]), "take_or_pay", only=True)
-    fails(inputs, book(contracts=[good[0] | {"paid_usd": "0"}]), "take_or_pay", only=True)
+    passes(inputs, book(contracts=[*good, later]))
+    passes(inputs, book(contracts=[contract_row("c", "aws", "2026", due, counted, 0), later]))
+    fails(inputs, book(contracts=good), "take_or_pay", only=True)  # what is owed is not told
+    fails(inputs, book(contracts=[*good, owed_row("c", "aws", 5e6)]), "take_or_pay", only=True)
+    fails(inputs, book(contracts=[good[0] | {"spent_usd": str(due)}, later]), "take_or_pay", only=True)
+    fails(inputs, book(contracts=[contract_row("c", "aws", "2026", due, counted + 10, 0), later]), "take_or_pay", only=True)
+    fails(inputs, book(contracts=[contract_row("c", "aws", "2026", due / 2, due, 0), later]), "take_or_pay", only=True)
+    fails(inputs, book(contracts=[contract_row("c", "aws", "2026", due, due - 1e5, 0), later]), "take_or_pay", only=True)
+    fails(inputs, book(contracts=[contract_row("c", "azure", "2026", due, due, 0), later]), "take_or_pay", only=True)
+    fails(inputs, book(contracts=[good[0] | {"paid_usd": "0"}, later]), "take_or_pay", only=True)
     fails(inputs, book(), "tables")
     short = inputs_of(tmp_path, deal.replace("10 million", "20 million"))
     owed = 2 * due - counted
-    rows = [contract_row("c", "aws", "2026", 2 * due, counted, owed)]
+    rows = [contract_row("c", "aws", "2026", 2 * due, counted, owed), owed_row("c", "aws", 1e7 - 2 * due)]
     verdict = passes(short, book(contracts=rows, costs=[("2026", "aws", "shortfall", owed, owed)]))
     assert verdict.totals["shortfall_usd"] == pytest.approx(owed)
     fails(short, book(contracts=rows), "cost", only=True)
@@ -712,7 +728,7 @@ def test_a_dollar_goes_to_one_contract(tmp_path: Path) -> None:
     fails(term, book(contracts=greedy, costs=split), "take_or_pay", only=True)
     late = inputs_of(tmp_path, deal.replace("2026-01-01", "2026-04-01"))
     second = 880 * 2184.0
-    fits = book(contracts=[contract_row("c", "aws", "2026", 3e6, second, 3e6 - second)])
+    fits = book(contracts=[contract_row("c", "aws", "2026", 3e6, second, 3e6 - second, second)])
     fits["cost"].append(
         {"period": "2026", "provider": "aws", "item": "shortfall"} | text(amount_usd=3e6 - second, discounted_usd=3e6 - second)
     )
@@ -813,3 +829,17 @@ def test_fifty_thousand_rows_in_seconds(tmp_path: Path) -> None:
     verdict = audit(inputs, tables)
     assert time.perf_counter() - begin < 20  # about 2 s; slow machines are no fault of the plan
     assert not {"stock", "capacity", "on_demand", "compute", "site_power"} & rules(verdict) and verdict.checked > 200_000
+
+
+def test_a_term_that_ends_after_the_horizon(tmp_path: Path) -> None:
+    """10 million USD for two years, settled at their end: nothing is billed in the first half year, what is spent counts."""
+    deal = CONTRACT + 'end = 2027-12-31\nvalue = "10 million USD"\ntake_or_pay = 1\nsettle = "term"\n'
+    inputs = inputs_of(tmp_path, deal)
+    good = [contract_row("c", "aws", "term", 1e7, AWS_SPENT, 0), owed_row("c", "aws", 1e7 - AWS_SPENT)]
+    passes(inputs, book(contracts=good))
+    fails(inputs, book(contracts=[good[0], owed_row("c", "aws", 1e7)]), "take_or_pay", only=True)
+    fails(inputs, book(contracts=good[1:]), "take_or_pay", only=True)
+    twice = [contract_row("c", "aws", "term", 1e7, 2 * AWS_SPENT, 0), owed_row("c", "aws", 1e7 - 2 * AWS_SPENT)]
+    fails(inputs, book(contracts=twice), "take_or_pay", only=True)
+    billed = [contract_row("c", "aws", "term", 1e7, AWS_SPENT, 1e6), good[1]]
+    fails(inputs, book(contracts=billed), "take_or_pay")

@@ -92,3 +92,31 @@ def test_no_column_adds_two_kinds() -> None:
     assert plan.compute.groupby("kind")["compute_h100e"].sum().to_dict() == pytest.approx(
         {"training": 1000.0, "inference": 9000.0}
     )
+
+
+# --- the ledger is of money ---------------------------------------------------------------------------------------------
+
+
+def ledger(name: str) -> dict[str, dict[str, float]]:
+    return {str(row["year"]): dict(row) for row in solved(name).contracts.to_dict("records")}
+
+
+def test_spend_is_what_was_spent_and_nothing_is_left_of_the_minimum() -> None:
+    """43.8 million USD a year on a minimum of 70."""
+    rows = ledger("ledger-spent")
+    assert rows["term"]["spent_usd"] == pytest.approx(87.6 * MILLION)
+    assert rows["after"]["committed_usd"] == 0.0
+
+
+def test_a_term_that_ends_after_the_horizon_bills_nothing_in_it() -> None:
+    """8.76 million USD a year of a minimum of 70 that is settled two years on: the rest is owed then."""
+    rows = ledger("ledger-term")
+    assert cost("ledger-term") == pytest.approx(17.52)
+    assert rows["term"]["shortfall_usd"] == 0.0
+    assert rows["after"]["committed_usd"] == pytest.approx(52.48 * MILLION)
+
+
+def test_a_term_that_ends_with_the_horizon_is_settled() -> None:
+    """2 · 8.76 and 26.28 + 26.352 million USD: more than 70."""
+    assert cost("ledger-term-whole") == pytest.approx(70.152)
+    assert ledger("ledger-term-whole")["term"]["shortfall_usd"] == 0.0

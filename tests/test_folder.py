@@ -37,7 +37,8 @@ COLUMNS = {
     "power": "period start end scope id draw_mw limit_mw headroom_mw energy_mwh carbon_t",
     "constraints": f"constraint subject period start end value limit unit slack binding {PRICES}",
     "sources": "what value unit file line source confidence note",  # confidence: section 12
-    "contracts": "contract provider year committed_usd spent_usd shortfall_usd paid_usd gpu_hours usd_per_gpu_hour",
+    "compute": "period start end provider kind compute_h100e share",
+    "contracts": "contract provider year committed_usd spent_usd counted_usd shortfall_usd paid_usd gpu_hours usd_per_gpu_hour",
 }
 OLD, NEW = {"a.csv": "x\n1\n"}, {"a.csv": "x\n2\n"}
 

@@ -142,8 +142,10 @@ SHAPES = {
         ("contract", "year"),
         names=("provider",),
         numbers=("committed_usd", "shortfall_usd", "gpu_hours"),
-        signed=("spent_usd", "paid_usd", "usd_per_gpu_hour"),
-        blank=frozenset(("committed_usd", "spent_usd", "shortfall_usd", "paid_usd", "gpu_hours", "usd_per_gpu_hour")),
+        signed=("spent_usd", "counted_usd", "paid_usd", "usd_per_gpu_hour"),
+        blank=frozenset(
+            ("committed_usd", "spent_usd", "counted_usd", "shortfall_usd", "paid_usd", "gpu_hours", "usd_per_gpu_hour")
+        ),
     ),
     "licences": Shape(("licence", "period", "site", "accelerator"), numbers=("gpus",)),
     "resilience": Shape(

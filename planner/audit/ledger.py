@@ -9,8 +9,8 @@ from functools import cached_property
 from itertools import combinations
 
 from planner.audit.case import Case
-from planner.audit.evidence import Check, Stock
-from planner.audit.premises import YEAR_HOURS, Key, Position
+from planner.audit.evidence import Check, Row, Stock
+from planner.audit.premises import ONE_DAY, YEAR_HOURS, Key, Position
 from planner.audit.sources import Sources
 from planner.core.calendar import Period, Series, overlap_days
 from planner.inputs.tables import Contract
@@ -135,12 +135,18 @@ class Ledger:
         for contract in self.committing.values():
             days = self.contract_days(contract, date.min, date.max)
             due = (contract.value or 0.0) * contract.take_or_pay / days if days else 0.0
+            if self.open_ended(contract):
+                continue
             if contract.settle == "term":
                 found[contract.id, "term"] = due * self.contract_days(contract, self.world.origin, self.world.end)
                 continue
             for year in self.years:
                 found[contract.id, str(year)] = due * self.contract_days(contract, *self.span(year))
         return found
+
+    def open_ended(self, contract: Contract) -> bool:
+        """Settled once, and not before the horizon is over: no bill falls into it."""
+        return contract.settle == "term" and (contract.end or self.world.end) > self.world.end
 
     @cached_property
     def years(self) -> list[int]:
@@ -154,7 +160,7 @@ class Ledger:
     def claims(self) -> dict[tuple[str, str], tuple[float, float]]:
         """Spent and shortfall of each commitment as the plan tells it."""
         rows = {(row.text["contract"], row.text["year"]): row for row in self.case.plan.table("contracts")}
-        told = {key: (row.get("spent_usd"), row.get("shortfall_usd")) for key, row in rows.items()}
+        told = {key: (row.get("counted_usd"), row.get("shortfall_usd")) for key, row in rows.items()}
         return {key: told.get(key, (0.0, 0.0)) for key in self.committed}
 
     def settled(self, label: str) -> date:
@@ -282,7 +288,14 @@ def take_or_pay(case: Case, ledger: Ledger) -> Iterator[Check]:
             yield case.judge.fault("take_or_pay", contract, year, f"the contract is with {provider}")
         if year != "after":  # what falls due beyond the horizon is reported, not priced
             due, shortfall = ledger.committed.get((contract, year), 0.0), row.get("shortfall_usd")
-            paid, spent = row.get("paid_usd"), row.get("spent_usd")
+            paid, spent = row.get("paid_usd"), row.get("counted_usd")
+            of = ledger.committing.get(contract)
+            if of is None:
+                yield case.judge.fault("take_or_pay", contract, year, "nothing is committed")
+                continue
+            yield from _really_spent(case, ledger, of, row)
+            if ledger.open_ended(of):
+                continue
             yield case.judge.equal("take_or_pay", contract, year, row.get("committed_usd"), due, "USD", note="committed")
             yield case.judge.at_least("take_or_pay", contract, year, spent, 0.0, "USD", note="spent")
             yield case.judge.equal("take_or_pay", contract, year, paid, spent + shortfall, "USD", note="paid")
@@ -291,12 +304,63 @@ def take_or_pay(case: Case, ledger: Ledger) -> Iterator[Check]:
                 yield case.judge.equal("take_or_pay", contract, year, each * hours, paid, "USD", paid, "paid per gpu and hour")
             if (contract, year) not in ledger.committed:
                 yield case.judge.at_most("take_or_pay", contract, year, shortfall, 0.0, "USD", note="nothing is due")
+    yield from _owed_after(case, ledger)
     for (contract, year), due in ledger.committed.items():
         spent, shortfall = ledger.claims[contract, year]
         owed = max(0.0, due - spent)
         yield case.judge.equal("take_or_pay", contract, year, shortfall, owed, "USD", due + spent, "shortfall")
     for provider in ledger.inputs.providers:
         yield from _allotment(case, ledger, provider)
+
+
+def _in_days(ledger: Ledger, contract: Contract, years: Sequence[int]) -> float:
+    """USD of rent and metered energy of places in the scope of a contract, by the days of each period on which it runs."""
+    found = 0.0
+    for period in ledger.world.horizon:
+        part = overlap_days(contract.start, contract.end, period) / period.days
+        for key, spend in ledger.spend[period.index].items() if part and period.year in years else ():
+            if contract.id in _scope(ledger, ledger.world.positions[key]):
+                found += spend.commitment * part
+    return found
+
+
+def _really_spent(case: Case, ledger: Ledger, contract: Contract, row: Row) -> Iterator[Check]:
+    year = row.text["year"]
+    due = _in_days(ledger, contract, ledger.years if year == "term" else [int(year)])
+    yield case.judge.equal("take_or_pay", contract.id, year, row.get("spent_usd"), due, "USD", abs(due), "spent in its scope")
+
+
+def _owed_after(case: Case, ledger: Ledger) -> Iterator[Check]:
+    """After the horizon is owed the minimum of the days to come, and of a contract settled only then what its spend so far has
+    left of all its days since the horizon began; each dollar of spend counts once."""
+    rows = {(row.text["contract"], row.text["year"]): row for row in case.plan.table("contracts")}
+    counted: dict[str, float] = {}
+    for contract in ledger.committing.values():
+        last, days = contract.end or ledger.world.end, ledger.contract_days(contract, date.min, date.max)
+        if last <= ledger.world.end or not days:
+            continue
+        later = ledger.open_ended(contract)
+        begin = ledger.world.origin if later else ledger.world.end + ONE_DAY
+        due = (contract.value or 0.0) * contract.take_or_pay * ledger.contract_days(contract, begin, date.max) / days
+        row = rows.get((contract.id, "after"))
+        if later and (term := rows.get((contract.id, "term"))) is not None:
+            yield case.judge.equal("take_or_pay", contract.id, "term", term.get("committed_usd"), due, "USD", note="committed")
+            counted[contract.provider] = counted.get(contract.provider, 0.0) + term.get("counted_usd")
+            spent = _in_days(ledger, contract, ledger.years)
+            yield case.judge.at_most("take_or_pay", contract.id, "term", term.get("counted_usd"), spent, "USD", spent, "counted")
+            yield case.judge.equal("take_or_pay", contract.id, "term", term.get("shortfall_usd"), 0.0, "USD", note="not yet due")
+            due = max(0.0, due - term.get("counted_usd"))
+        elif later:
+            yield case.judge.fault("take_or_pay", contract.id, "term", "has no row")
+        if row is None and due > 0:
+            yield case.judge.fault("take_or_pay", contract.id, "after", "has no row")
+        elif row is not None:
+            yield case.judge.equal("take_or_pay", contract.id, "after", row.get("committed_usd"), due, "USD", note="owed")
+    for provider, usd in counted.items():
+        billed = sum(claim[0] for (c, _), claim in ledger.claims.items() if ledger.committing[c].provider == provider)
+        spends = (s for one in ledger.spend for key, s in one.items() if ledger.world.positions[key].provider == provider)
+        whole = sum(spend.commitment for spend in spends)
+        yield case.judge.at_most("take_or_pay", provider, "", usd + billed, whole, "USD", whole, "each dollar counts once")
 
 
 @dataclass(frozen=True)
@@ -365,6 +429,11 @@ def _groups(ledger: Ledger, provider: str, year: int) -> Iterator[Group]:
 
 
 def _counting(ledger: Ledger, position: Position) -> Iterator[str]:
+    """The contracts billed within the horizon that spend at a position may count for."""
+    return (c for c in _scope(ledger, position) if not ledger.open_ended(ledger.committing[c]))
+
+
+def _scope(ledger: Ledger, position: Position) -> Iterator[str]:
     """The contracts that spend at a position may count for: the one its offer names, else those with it in scope."""
     for contract in ledger.committing.values():
         sites, accelerators = contract.sites, contract.accelerators

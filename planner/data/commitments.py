@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from planner.core.calendar import Period, overlap_days, years_of
 from planner.core.units import record
@@ -89,6 +90,8 @@ def commitments_of(inputs: Inputs) -> Iterator[Commitment]:
         days = (last - contract.start).days + 1
         whole = contract.value * contract.take_or_pay / MILLION
         spans: list[tuple[str, int, list[Period]]]
+        if settles_later(contract, end):
+            continue
         if contract.settle == "term":
             spans = [("term", horizon[-1].year, list(horizon))]
         else:
@@ -99,6 +102,11 @@ def commitments_of(inputs: Inputs) -> Iterator[Commitment]:
                 discount = record(discount_at_end(span[-1].last, origin, rate))
                 yield Commitment(index, contract, name, record(whole * inside / days), discount, year)
                 index += 1
+
+
+def settles_later(contract: Contract, end: date) -> bool:
+    """Whether it is settled once, after the horizon: nothing is billed within it, and what is left of the minimum is owed."""
+    return contract.settle == "term" and contract.end is not None and contract.end > end
 
 
 def spend_pools(inputs: Inputs, menu: tuple[Position, ...], commitments: tuple[Commitment, ...]) -> tuple[Pool, ...]:

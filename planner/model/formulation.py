@@ -407,7 +407,8 @@ def take_or_pay(program: Program, data: Instance, v: Variables) -> None:
     """(9a)  Σ_pools allotted[c,pool] + shortfall[c] ≥ value · take_or_pay · days inside / days
     [million USD; USD/USD]   take_or_pay
 
-    Days of the contract in the calendar year (settled by term: in the horizon) over all its days.
+    Days of the contract in the calendar year (settled by term: in the horizon) over all its days. A contract settled by a term
+    that ends after the horizon bills nothing in it.
     """
     for pool in data.pools:
         for c, _ in pool.commitments:

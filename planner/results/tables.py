@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from planner.core.calendar import Period, overlap_days
+from planner.core.calendar import ONE_DAY, Period, overlap_days
 from planner.core.table import MILLION, Row, Table, make
+from planner.data.commitments import settles_later
+from planner.data.options import in_scope
 from planner.inputs.assembly import Inputs
+from planner.inputs.tables import Contract
 from planner.results.plan import DUST, Plan
 from planner.results.power import energy_tables, firm_power, metered_bill, supply_bills, supply_lines
 
@@ -373,15 +377,23 @@ def contracts(inputs: Inputs, plan: Plan) -> Table:
             part = plan.allotted[c, pool.index] / money if money > 0 else 0.0
             hours[c] = hours.get(c, 0.0) + part * gpu_hours
     for due in data.commitments:
-        spent = sum(amount for (c, _), amount in plan.allotted.items() if c == due.index)
+        counted = sum(amount for (c, _), amount in plan.allotted.items() if c == due.index)
         short = plan.shortfall[due.index]
         used = hours.get(due.index, 0.0)
-        each = (spent + short) * MILLION / used if used > 1 else None
-        amounts = (due.amount, spent, short, spent + short)
+        each = (counted + short) * MILLION / used if used > 1 else None
+        spent = spent_in_scope(plan, due.contract, None if due.label == "term" else int(due.label))
+        amounts = (due.amount, spent, counted, short, counted + short)
         rows.append((due.contract.id, due.contract.provider, due.label, *(a * MILLION for a in amounts), used, each))
-    for contract_id, provider, amount in after_horizon(inputs):
-        rows.append((contract_id, provider, "after", amount, None, None, None, None, None))
-    columns = "contract provider year committed_usd spent_usd shortfall_usd paid_usd gpu_hours usd_per_gpu_hour"
+    later = counted_later(inputs, plan)
+    for contract in inputs.contracts:
+        minimum = left_of_minimum(inputs, contract)
+        if contract.id in later:
+            spent, counted = spent_in_scope(plan, contract, None) * MILLION, later[contract.id] * MILLION
+            rows.append((contract.id, contract.provider, "term", minimum, spent, counted, 0.0, counted, None, None))
+            minimum = max(0.0, minimum - counted)
+        if contract.id in later or minimum:
+            rows.append((contract.id, contract.provider, "after", minimum, *(None,) * 6))
+    columns = "contract provider year committed_usd spent_usd counted_usd shortfall_usd paid_usd gpu_hours usd_per_gpu_hour"
     return make("contracts", columns, sorted(rows, key=lambda row: (row[0], row[2] == "after", row[2])))
 
 
@@ -390,15 +402,61 @@ def _counted_spend(plan: Plan, p: int, t: int) -> float:
     return plan.held[p, t] * plan.instance.rent[p][t] + metered_bill(plan, p, t)
 
 
-def after_horizon(inputs: Inputs) -> Iterator[tuple[str, str, float]]:
-    """(contract, provider, take-or-pay that falls after the horizon [USD])."""
-    begins = inputs.horizon[-1].last
+def spent_in_scope(plan: Plan, contract: Contract, year: int | None) -> float:
+    """Rent and metered energy in the scope and days of a contract, in a year or all the horizon [million USD], whether or not
+    another contract counts it."""
+    return math.fsum(money * part for _, _, money, part in _spend_of(plan, contract, year))
+
+
+def _spend_of(plan: Plan, contract: Contract, year: int | None) -> Iterator[tuple[int, int, float, float]]:
+    """(position, period, its spend, the part of the period in which the contract runs)."""
+    data = plan.instance
+    for p in data.positions:
+        if p.site.provider == contract.provider and (
+            p.offer.contract == contract.id if p.offer.contract else in_scope(contract, p)
+        ):
+            for t in data.periods:
+                days = overlap_days(contract.start, contract.end, t)
+                if days and year in (None, t.year) and (p.index, t.index) in plan.held:
+                    yield p.index, t.index, _counted_spend(plan, p.index, t.index), days / t.days
+
+
+def counted_later(inputs: Inputs, plan: Plan) -> dict[str, float]:
+    """What counts for the contracts that are settled after the horizon [million USD]: spend that no other contract has counted,
+    and each dollar for one of them, in order of their table."""
+    data, left = plan.instance, dict[tuple[int, int], float]()
+    for pool in data.pools:
+        money = math.fsum(_counted_spend(plan, p, t) for p, t in pool.members)
+        taken = math.fsum(plan.allotted.get((c, pool.index), 0.0) for c, _ in pool.commitments)
+        for key in pool.members:
+            left[key] = max(0.0, 1 - taken / money) if money > 0 else 0.0
+    found: dict[str, float] = {}
     for contract in inputs.contracts:
-        if contract.value and contract.take_or_pay and contract.end and contract.end > begins:
-            days = (contract.end - contract.start).days + 1
-            inside = sum(overlap_days(contract.start, contract.end, t) for t in inputs.horizon)
-            before = max(0, (min(inputs.horizon[0].first, contract.end) - contract.start).days)
-            yield contract.id, contract.provider, contract.value * contract.take_or_pay * (days - inside - before) / days
+        if contract.value and contract.take_or_pay and settles_later(contract, inputs.horizon[-1].last):
+            counted = 0.0
+            for p, t, money, part in _spend_of(plan, contract, None):
+                share = min(part, left.get((p, t), 1.0))
+                counted += money * share
+                left[p, t] = left.get((p, t), 1.0) - share
+            found[contract.id] = counted
+    return found
+
+
+def left_of_minimum(inputs: Inputs, contract: Contract) -> float:
+    """Take-or-pay that falls due after the horizon, before what is spent in it counts [USD]: of a contract settled each year that
+    of its later days, of one settled after the horizon that of all its days since the first of the horizon."""
+    first, last = inputs.horizon[0].first, inputs.horizon[-1].last
+    if not contract.value or not contract.take_or_pay or contract.end is None or contract.end <= last:
+        return 0.0
+    since = max(contract.start, first) if settles_later(contract, last) else max(contract.start, last + ONE_DAY)
+    days = (contract.end - contract.start).days + 1
+    return contract.value * contract.take_or_pay * ((contract.end - since).days + 1) / days
+
+
+def owed_after(inputs: Inputs, plan: Plan | None) -> float:
+    """Take-or-pay that remains to be paid after the horizon [USD]."""
+    counted = counted_later(inputs, plan) if plan is not None else {}
+    return math.fsum(max(0.0, left_of_minimum(inputs, c) - counted.get(c.id, 0.0) * MILLION) for c in inputs.contracts)
 
 
 def licences(plan: Plan) -> Table:

@@ -309,10 +309,10 @@ def liabilities(result: Result) -> dict[str, float]:
     """What remains to be paid after the horizon: take-or-pay, and rents of racks whose term runs on [USD]."""
     from planner.core.calendar import ONE_DAY, Period, add_months
     from planner.data.costs import MILLION, rent
-    from planner.results.tables import after_horizon
+    from planner.results.tables import owed_after
 
     plan = result.plan
-    take_or_pay = sum(amount for _, _, amount in after_horizon(result.inputs))
+    take_or_pay = owed_after(result.inputs, plan)
     rents = 0.0
     if plan is not None:
         end = plan.instance.periods[-1].last
