@@ -19,7 +19,7 @@ ROOMS = {
     "checks": set(),
     "model": {"pulp"},
     "solver": {"highspy", "numpy", "pulp"},
-    "results": {"pandas"},
+    "results": {"pandas", "xlsxwriter"},
     "catalog": set(),
     "proof": {"gmpy2"},
     "audit": set(),
@@ -38,19 +38,10 @@ BESIDE = [{"sensitivity", "alternatives", "tradeoff"}, {"checks", "model"}, {"ca
 AUDIT_KNOWS = {"core.calendar", "inputs.fields", "inputs.tables", "inputs.scenario", "inputs.assembly"}
 TOUCH_FILES = {
     "solver.highs",  # the descriptor that HiGHS prints to, nothing else
-    "inputs.document", "inputs.load", "results.folder", "catalog.library", "run.pipeline", "run.verification",
+    "inputs.document", "inputs.load", "results.folder", "results.onefile", "catalog.library", "run.pipeline", "run.verification",
     "catalog.skypilot", "run.compare", "cli.shell", "cli.app", "cli.reasons", "face",
 }  # fmt: skip
 KNOW_THE_TIME = {"cli.shell", "cli.app", "run.pipeline", "solver.solve"}
-FILE_CALLS = {
-    "open", "read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "rename", "is_file", "is_dir", "exists",
-    "iterdir", "glob", "rglob", "rmtree",
-}  # fmt: skip
-
-FILES = {
-    "document", "reading", "folder", "library", "planning", "verification", "skypilot",
-    "compare", "shell", "cli", "cli_reasons",
-}  # fmt: skip
 FILE_CALLS = {
     "open", "read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "rename", "is_file", "is_dir", "exists",
     "iterdir", "glob", "rglob", "rmtree",

@@ -102,7 +102,7 @@ def test_an_offer_outside_the_horizon_is_no_position_unless_there_is_a_fleet() -
     assert windows(offer=late) == []
     fleet = '[[fleet]]\nsite = "s"\noffer = "o"\nracks = "3 rack"\nto = 2027-08-01\n'
     (found,) = menu(offer=late, more=fleet)
-    assert (found.addable, found.fleet) == ((False,) * 4, (3, 3, 3, 0))
+    assert found.addable == (False,) * 4 and found.fleet == pytest.approx((3, 3, 3 * 32 / 92, 0))
 
 
 def test_an_accelerator_that_does_not_exist_yet() -> None:
@@ -122,11 +122,11 @@ def test_tranches_take_turns_and_the_first_has_the_fleet() -> None:
     assert [p.offer.price for p in found] == [2, 1, 2]
 
 
-def test_fleet_rows_hold_on_the_first_day_and_add_up() -> None:
+def test_fleet_rows_serve_the_days_that_they_hold_and_add_up() -> None:
     row = '[[fleet]]\nsite = "s"\noffer = "o"\nracks = "{} rack"\n{}\n'
     rows = row.format(3, "to = 2027-03-31") + row.format(5, "from = 2027-04-02\nto = 2027-10-01")
     (found,) = menu(more=rows)
-    assert found.fleet == (3, 0, 5, 5)
+    assert found.before == 3 and found.fleet == pytest.approx((3, 5 * 90 / 91, 5, 5 / 92))
 
 
 # --- terms ------------------------------------------------------------------------------------------------------------

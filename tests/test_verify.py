@@ -288,10 +288,10 @@ def test_without_a_proof_it_is_not_called_verified(home: Path, monkeypatch: pyte
     monkeypatch.setattr(verification, "EASY", 10)
     done = planner("verify", home / "plan")
     line = done.out.splitlines()[0]
-    assert done.code == 0 and ": feasible; optimality not checked, 321 checks passed (the proof is one of 27 rows; " in line
+    assert done.code == 0 and ": feasible; optimality not checked, 333 checks passed (the proof is one of 27 rows; " in line
     assert "verified" not in done.out
     assert json.loads(planner("verify", home / "plan", "--json").out)["known"] == "feasible; optimality not checked"
-    assert "/plan: verified, 321 checks passed; proved: " in planner("verify", home / "plan", "--exact").out
+    assert "/plan: verified, 333 checks passed; proved: " in planner("verify", home / "plan", "--exact").out
 
 
 LOUD = {"proved": True, "gap": 0.0, "what": "proved: values and prices agree without tolerance in exact arithmetic"}

@@ -190,5 +190,7 @@ def _bytes(data: str | bytes) -> bytes:
 
 def _files(folder: Path | None, tables: Sequence[Table], more: Iterable[str] = ()) -> None:
     """Says what was written."""
-    if folder:
+    if folder and folder.is_file():
+        tell(f"file: {folder}")
+    elif folder:
         tell("files: " + ", ".join(f"{folder}/{name}" for name in (*(f"{table.name}.csv" for table in tables), *more)))

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.core.errors import InputFault, Location
 from planner.core.format import UNSEEN, printable
+from planner.results import onefile
 from planner.results.columns import TABLES, Column, described
 
 if TYPE_CHECKING:
@@ -42,19 +43,21 @@ LITTER = (".DS_Store", ".~lock.", "Thumbs.db", "desktop.ini")  # what desktops l
 
 
 def csv_text(table: Table) -> str:
-    """The table as CSV: numbers with 12 significant digits, text that a spreadsheet would run as a formula made harmless."""
+    """The table as CSV: numbers with 12 significant digits, money with 15, so that sums of billions agree to the cent; text that
+    a spreadsheet would run as a formula made harmless."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows([cell(value) for value in row] for row in table.rows)
+    digits = [15 if column.endswith("_usd") else 12 for column in table.columns]
+    writer.writerows([cell(value, n) for value, n in zip(row, digits, strict=True)] for row in table.rows)
     return out.getvalue()
 
 
-def cell(value: Any) -> str:
+def cell(value: Any, digits: int = 12) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        text = f"{value:.12g}"
+        text = f"{value:.{digits}g}"
         return "0" if text in ("-0", "0") or abs(value) < 1e-9 else text
     if isinstance(value, int):
         return str(value)
@@ -142,7 +145,9 @@ def check_target(folder: Path, kind: str = PLAN) -> None:
     where = Location(str(folder))
     final = resolved(folder)
     _heal(final)
-    if final.exists():
+    if onefile.is_one(folder):
+        onefile.check(final, kind)
+    elif final.exists():
         if not final.is_dir():
             raise InputFault.one("is a file, not a folder", "give another -o", where)
         if final == Path.cwd() or final in Path.cwd().parents:
@@ -209,8 +214,14 @@ def answer(command: str, files: Mapping[str, str | bytes], about: Mapping[str, A
 
 
 def write(folder: Path, files: Mapping[str, str | bytes], kind: str = PLAN) -> None:
-    """Puts the files at `folder` in one step. InputFault if it may not be replaced, or if the disk says no."""
+    """Puts the files at `folder` in one step, or into one file where its name ends like one (onefile.py).
+
+    InputFault if it may not be replaced, or if the disk says no.
+    """
     check_target(folder, kind)
+    if onefile.is_one(folder):
+        write_file(folder, onefile.made(folder, files, kind))
+        return
     final = folder.resolve()
     fresh = final.parent / f".{final.name}.new-{os.getpid()}"
     old = final.parent / f".{final.name}.old-{os.getpid()}"

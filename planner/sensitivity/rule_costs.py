@@ -19,7 +19,7 @@ from planner.data import instance
 from planner.data.commitments import shared_things
 from planner.data.export_control import QUANTITY_EFFECTS, ExportControl
 from planner.inputs.assembly import Inputs
-from planner.inputs.tables import Site
+from planner.inputs.tables import Contract, Site
 from planner.model import formulation
 from planner.model.formulation import Model
 from planner.model.measures import objective_unit
@@ -93,10 +93,11 @@ def rules(inputs: Inputs, model: Model) -> Iterator[Rule]:
     decoded = [decode(key) for key in model.program.rows]
     for i, row in enumerate(decoded):
         if row.rule.gives_way:
-            rows.setdefault((row.rule.name, _known_by(model, row)), []).append(i)
+            number = row.number  # what must stand after a loss goes with what holds before it
+            rows.setdefault((number.rule.name, _known_by(model, number)), []).append(i)
     yield from _export_rules(inputs, rows)
     for contract in inputs.contracts:
-        yield from _contract(contract.id, rows)
+        yield from _contract(inputs, contract, rows, decoded)
     for share in inputs.scenario.limits.provider_share:
         when = {t.index for t in inputs.horizon if overlap_days(share.from_, share.to, t)}
         sides = [(side, value) for side, value in (("min", share.min), ("max", share.max)) if value is not None]
@@ -142,8 +143,15 @@ def _export_rules(inputs: Inputs, rows: Mapping[tuple[str, str], Sequence[int]])
         yield Rule("export_rule", rule.id, what, tuple(mine), columns=not quantity)
 
 
-def _contract(name: str, rows: Mapping[tuple[str, str], Sequence[int]]) -> Iterator[Rule]:
-    """Its take-or-pay, its ceiling and its floor; power of contracts with one scope is one row, which goes as a whole."""
+def _contract(
+    inputs: Inputs, contract: Contract, rows: Mapping[tuple[str, str], Sequence[int]], decoded: Sequence[Row]
+) -> Iterator[Rule]:
+    """Its take-or-pay, its ceiling and its floor; power of contracts with one scope is one row, which goes as a whole.
+
+    With a ceiling goes the right that it bounds: where none is left that bounds it, and in the periods in which one without a
+    ceiling runs.
+    """
+    name = contract.id
     mine: list[int] = []
     words: list[str] = []
     for rule, what in CONTRACT_PARTS.items():
@@ -152,8 +160,21 @@ def _contract(name: str, rows: Mapping[tuple[str, str], Sequence[int]]) -> Itera
                 others = [other for other in subject.split("+") if other != name]
                 mine += found
                 words.append(what + (f" (one with {', '.join(others)})" if others else ""))
+    freed = [c for c in inputs.contracts if _scope(c) == _scope(contract)] if contract.max_power is not None else []
+    for (kind, subject), found in rows.items():
+        if kind == "contract_right" and freed:
+            over = [c for c in inputs.contracts if c.id in subject.split("+")]
+            bounded = any(c.max_power is not None for c in over if c not in freed)
+            for i in found:
+                t = inputs.horizon[decoded[i]["period"]]
+                runs = any(overlap_days(c.start, None if c.renew else c.end, t) for c in over if c in freed)
+                mine += [i] if (runs or not bounded) and any(c in freed for c in over) else []
     if mine:
         yield Rule("contract", name, " and ".join(words), tuple(mine))
+
+
+def _scope(contract: Contract) -> tuple[str, frozenset[str], frozenset[str]]:
+    return contract.provider, frozenset(contract.sites), frozenset(contract.accelerators)
 
 
 # --- what they cost ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from planner.core.calendar import years_of
 from planner.core.errors import Finding
 from planner.core.format import STEPS, UNIT_OF_ROOM, amount, clip, percents
 from planner.model.rules import RULES, rule_name
+from planner.results.onefile import SUFFIXES
 from planner.terminal.screen import blocks, cell, draw, facts, say, show_table
 
 if TYPE_CHECKING:
@@ -302,6 +303,8 @@ def _left_out(found: Mapping[str, Mapping[str, Any]], most: int = 3) -> str:
 def _files(result: Result, folder: str | None) -> tuple[str, str]:
     if not folder:
         return ("files", "none written; -o DIR writes the tables")
+    if folder.lower().endswith(SUFFIXES):  # one file that holds them all
+        return ("files", f"{folder} ({len(result.tables)} tables, their columns and the manifest)")
     named = "mix.csv, allocation.csv, constraints.csv, sources.csv, plan.json"
     return ("files", f"{folder}/ ({named} and {len(result.tables) - 3} more)")
 
