@@ -44,7 +44,17 @@ def show(result: Result, folder: str | None, out: Console, ties: Sequence[Room] 
     _energy(result, out)
     _binding(result, out)
     out.print()
-    facts([*_unserved(result), *_ties(result, ties, by), *_rests_on(result), *_came_from(result), _files(result, folder)], out)
+    facts(
+        [
+            *_unserved(result),
+            *_owed(result),
+            *_ties(result, ties, by),
+            *_rests_on(result),
+            *_came_from(result),
+            _files(result, folder),
+        ],
+        out,
+    )
 
 
 def _ties(result: Result, ties: Sequence[Room], by: str, most: int = 4) -> list[tuple[str, str]]:
@@ -260,6 +270,18 @@ def _why(result: Result, period: str) -> list[tuple[str, str]]:
     names = [rule_name(x.rule, x.subject) for x in ranked[:2]]
     more = f" and {len(ranked) - 2} more limits" if len(ranked) > 2 else ""
     return [("because", f"in {period} bind {', '.join(names)}{more} (constraints.csv)")]
+
+
+def _owed(result: Result) -> list[tuple[str, str]]:
+    """What remains to be paid when the horizon is over, which is in no total."""
+    from planner.run.pipeline import liabilities
+
+    words = {
+        "take_or_pay_usd": "of minima of contracts",
+        "term_rent_usd": "of rents of leases that run on (which may count for such minima)",
+    }
+    parts = [f"{amount(usd, 'USD')} {words[name]}" for name, usd in liabilities(result).items() if usd >= 1]
+    return [("owed", f"after {result.inputs.horizon[-1].last}, not discounted: {' and '.join(parts)}")] if parts else []
 
 
 def _came_from(result: Result) -> list[tuple[str, str]]:
