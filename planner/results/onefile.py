@@ -66,7 +66,8 @@ def check(path: Path, kind: str) -> None:
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error, zipfile.BadZipFile):
         sealed, seal = "", None
     if seal is None or sealed != kind:
-        what = "is no answer of the planner, or one that was changed" if seal is None else f"holds an answer of `{sealed}`"
+        called = "a plan" if sealed == "plan" else f"an answer of `{sealed}`"
+        what = "is no answer of the planner, or one that was changed" if seal is None else f"holds {called}"
         raise InputFault.one(what, "give another -o; nothing was overwritten", Location(str(path)))
 
 
