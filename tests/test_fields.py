@@ -122,3 +122,5 @@ def test_the_schema_knows_every_table_and_refuses_unknown_keys() -> None:
     site = schema["properties"]["site"]["items"]
     assert "pue" in site["properties"]
     assert site["additionalProperties"] is False
+    whole = [one for one in schema["anyOf"] if one != {"required": ["extends"]}]  # what an extending scenario may leave out
+    assert whole == [{"required": ["schema", "horizon", "workload"]}] and "required" not in schema

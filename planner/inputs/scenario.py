@@ -296,4 +296,9 @@ def json_schema() -> dict[str, Any]:
         rows[table.singular] = {"type": "array", "items": shape, "description": (table.record.__doc__ or "").strip()}
     schema = Scenario.model_json_schema(by_alias=True)
     schema["properties"] |= rows
+    # what a scenario must say may stand in the one that it extends, of a section or a row too: only the whole is held to that
+    whole = {"required": schema.pop("required")}
+    for section in schema["$defs"].values():
+        section.pop("required", None)
+    schema["anyOf"] = [{"required": ["extends"]}, whole]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Planner scenario"} | schema
