@@ -724,7 +724,7 @@ def test_take_or_pay_counts_rent_only_where_sources_are(tmp_path: Path) -> None:
     deal = '[[contract]]\nid = "c"\nprovider = "aws"\nstart = 2026-01-01\nvalue = "2 million USD"\ntake_or_pay = 1\n'
     owed = 2e6 - 400 * 4344
     paid = [("2026", "aws", "shortfall", owed)]
-    short = [contract_row("c", "aws", "2026", 2e6, 400 * 4344, owed)]
+    short = [contract_row("c", "aws", "2026", 2e6, 400 * 4344, owed, 400 * 4344)]
     passes(energy_of(tmp_path, deal + SOLAR), solar(contracts=short, costs=paid))
     much = solar(contracts=[contract_row("c", "aws", "2026", 2e6, 2e6, 0)])
     fails(energy_of(tmp_path, deal + SOLAR), much, "take_or_pay", only=True)

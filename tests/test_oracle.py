@@ -181,8 +181,8 @@ def test_take_or_pay_shortfall_is_paid_at_the_end_of_the_year() -> None:
     contract = CONTRACT + 'end = 2028-12-31\nvalue = "10 million USD"\ntake_or_pay = 0.5'
     expected = 1_752_000 * DELTA_2027 + (5e6 * 365 / 731 - 1_752_000) * END_OF_2027
     assert cost(more=contract, money=EIGHT) == near(expected)
-    # settled over the term it is the same here, as the horizon is one year
-    assert cost(more=contract + '\nsettle = "term"', money=EIGHT) == near(expected)
+    # settled at the end of its term, which lies beyond the horizon, nothing is due in it
+    assert cost(more=contract + '\nsettle = "term"', money=EIGHT) == near(1_752_000 * DELTA_2027)
 
 
 def test_spend_counts_once_and_only_on_the_days_of_a_contract() -> None:

@@ -23,6 +23,7 @@ def solve(path: str, time_limit: float | None = None) -> Result:
     read = time.perf_counter()
     problem, use = build(data)
     built = time.perf_counter()
+    highspy.Highs.resetGlobalScheduler(True)  # whoever solved with another number of threads before leaves HiGHS at a loss
     problem.solve(pulp.HiGHS(msg=False, threads=1, timeLimit=time_limit))
     solved = time.perf_counter()
     values = {key: variable.varValue for key, variable in use.items()}
