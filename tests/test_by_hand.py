@@ -120,3 +120,13 @@ def test_a_term_that_ends_with_the_horizon_is_settled() -> None:
     """2 · 8.76 and 26.28 + 26.352 million USD: more than 70."""
     assert cost("ledger-term-whole") == pytest.approx(70.152)
     assert ledger("ledger-term-whole")["term"]["shortfall_usd"] == 0.0
+
+
+# --- one answer ---------------------------------------------------------------------------------------------------------
+
+
+def test_workloads_of_one_price_are_short_alike() -> None:
+    """1,000 gpu for twice 1,000 h100e: 1,000 · 8,760 · (1 + 3) USD, and half of each is served."""
+    plan = solved("spread")
+    assert plan.totals["cost_usd"] == pytest.approx(35.04 * MILLION)
+    assert list(plan.demand["served_h100e"]) == pytest.approx([500.0, 500.0])
