@@ -13,7 +13,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from planner.inputs.scenario import json_schema  # noqa: E402
+from planner.inputs.scenario import whole_schema  # noqa: E402
 from planner.results.columns import EVERYWHERE, TABLES  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference.md"
@@ -45,7 +45,7 @@ def row(name: str, record: Any) -> str:
 
 def keys() -> Iterator[str]:
     """The sections and rows of a scenario, from its JSON Schema: what editors show."""
-    schema = json_schema()
+    schema = whole_schema()
     definitions = schema.get("$defs", {})
     yield "\n## Scenario files and profile tables\n\n"
     yield "The same as `planner schema` prints. Rows of a profile table have the same columns, units in the header.\n"

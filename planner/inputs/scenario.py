@@ -280,7 +280,20 @@ class Scenario(Record):
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema of a scenario file, inline rows included, for editors."""
+    """JSON Schema of a scenario file, inline rows included, for editors.
+
+    What a scenario must say may stand in the one that it extends, of a section or a row too: only one that extends
+    none is held to it.
+    """
+    schema = whole_schema()
+    whole = {"required": schema.pop("required")}
+    for section in schema["$defs"].values():
+        section.pop("required", None)
+    return schema | {"anyOf": [{"required": ["extends"]}, whole]}
+
+
+def whole_schema() -> dict[str, Any]:
+    """The schema of a scenario with all that it extends: its keys, and which of them it must have."""
     rows: dict[str, Any] = {}
     for table in TABLES.values():
         row = table.record.model_json_schema(by_alias=True)
@@ -296,9 +309,4 @@ def json_schema() -> dict[str, Any]:
         rows[table.singular] = {"type": "array", "items": shape, "description": (table.record.__doc__ or "").strip()}
     schema = Scenario.model_json_schema(by_alias=True)
     schema["properties"] |= rows
-    # what a scenario must say may stand in the one that it extends, of a section or a row too: only the whole is held to that
-    whole = {"required": schema.pop("required")}
-    for section in schema["$defs"].values():
-        section.pop("required", None)
-    schema["anyOf"] = [{"required": ["extends"]}, whole]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Planner scenario"} | schema
